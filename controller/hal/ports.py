@@ -1,0 +1,153 @@
+"""The ports: what the safety loop and the station need of hardware, and no more.
+
+Ports of the safety loop are synchronous, must return within 5 ms, never log and never block on another process. Ports of the
+station are asynchronous. Every method may raise `DeviceError`; a caller treats that as "unknown" and acts safe.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+from controller.logic.values import MeterReading
+
+# --- of the safety loop: synchronous -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class PilotReading:
+    """Plateaus of the pilot at the station's end, volts. *_at_s: monotonic time at which each was sampled.
+
+    low_v is None until the first low sample.
+    """
+
+    high_v: float
+    high_at_s: float
+    low_v: float | None
+    low_at_s: float | None
+
+
+class PilotSense(Protocol):
+    """Measures the pilot's plateaus."""
+
+    def begin(self) -> None:
+        """Start this pass's conversions (several EVSEs convert in parallel)."""
+
+    def collect(self) -> PilotReading:
+        """Return the newest reading. The high plateau is new on every pass; others may take turns."""
+
+
+class PilotDriver(Protocol):
+    """Drives the pilot. The last call stands until the next one."""
+
+    def steady_high(self) -> None:
+        """X1: +12 V."""
+
+    def pulse(self, duty_pct: float) -> None:
+        """X2: 1 kHz PWM with `duty_pct` in 10..97."""
+
+    def steady_low(self) -> None:
+        """F: -12 V."""
+
+    def disconnect(self) -> None:
+        """E: open CP_EN. Any other call connects it again."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProximityReading:
+    """resistance_ohm: PP to PE, inf when open. at_s: monotonic."""
+
+    resistance_ohm: float
+    at_s: float
+
+
+class ProximitySense(Protocol):
+    def read(self) -> ProximityReading:
+        """Return the newest reading (the analogue channels take turns)."""
+
+
+class MirrorReading(StrEnum):
+    OPEN = "open"
+    CLOSED = "closed"
+    UNKNOWN = "unknown"  # the lines contradict each other
+
+
+class Contactor(Protocol):
+    """The main contactor with its mirror contact."""
+
+    def command(self, closed: bool, phases: int) -> None:
+        """Energise or release the coil. phases: 1 or 3; a board without a phase relay ignores it."""
+
+    def mirror(self) -> MirrorReading: ...
+
+
+class LockMotion(StrEnum):
+    LOCK = "lock"
+    UNLOCK = "unlock"
+    REST = "rest"
+
+
+class ConnectorLock(Protocol):
+    """A lock motor with feedback. The pulse length is the caller's to time."""
+
+    def drive(self, motion: LockMotion) -> None: ...
+
+    def is_locked(self) -> bool: ...
+
+
+class ResidualCurrent(Protocol):
+    """A residual-current monitor whose trip also gates the relay in hardware."""
+
+    def is_tripped(self) -> bool: ...
+
+    def has_error(self) -> bool: ...
+
+    def test(self, active: bool) -> None: ...
+
+
+class DigitalInput(Protocol):
+    """An input such as mains-present or e-stop. True: the named condition holds."""
+
+    def is_active(self) -> bool: ...
+
+
+class Watchdog(Protocol):
+    """The hardware one-shot that drops relay supply and CP_EN unless kicked every 250 ms."""
+
+    def kick(self) -> None: ...
+
+
+# --- of the station: asynchronous ----------------------------------------------------------------------------------------
+
+
+class EnergyMeter(Protocol):
+    async def read(self) -> MeterReading:
+        """Return one whole, plausible poll. Opens the device on first use and re-opens it after it vanished.
+
+        Raises DeviceGone, DeviceSilent, ImplausibleReading.
+        """
+
+    async def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class TokenRead:
+    """A token held to a reader, as upper hex for a UID (byte 0 first, no separators) or the text of a line reader.
+
+    kind: an IdTokenType value (`ISO14443`, `ISO15693`, `Local`, `KeyCode`…).
+    """
+
+    value: str
+    kind: str
+    at_s: float
+
+
+class TokenReader(Protocol):
+    async def read(self) -> TokenRead:
+        """Wait for the next presentation: one event each, re-armed after the token was away 1.5 s.
+
+        Cancellation-safe. Raises DeviceGone when the reader vanishes; the next call tries to open it again.
+        """
+
+    async def close(self) -> None: ...
