@@ -1,0 +1,353 @@
+"""Board files: which chip, pin and port everything is on. Checked as a whole, nothing is opened.
+
+A board is named (`mock`, `reference`: hw/boards, shipped with the package) or given as a path ending in .toml.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from controller.config.reader import (
+    ConfigError,
+    Mistakes,
+    Table,
+    check_keys,
+    list_of_tables,
+    read_section,
+    read_toml,
+    shown,
+    subtable,
+    unknown,
+)
+from controller.hal.settings import setting
+from drivers.registry import UnknownDriver, settings_of
+
+# ConnectorEnumType of OCPP 2.0.1 for AC: `c…` has its cable attached, `s…` is a socket.
+TETHERED_TYPES = ("cType1", "cType2", "cTesla")
+SOCKET_TYPES = ("sType2", "sType3", "s309-1P-16A", "s309-1P-32A", "s309-3P-16A", "s309-3P-32A")
+
+_LAST_PIN = 27  # BCM numbers of the 40-pin header
+_LAST_PULLED_UP_PIN = 8  # GPIO0-8 pull up at boot: an actuator there would be on before any program runs
+
+_EVSE_DEVICES = (
+    "pilot_driver",
+    "pilot_sense",
+    "proximity",
+    "contactor",
+    "lock",
+    "residual",
+    "meter",
+)
+_REQUIRED_DEVICES = ("pilot_driver", "pilot_sense", "contactor")
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceSection:
+    """One device of the board. settings: the driver's own Settings. evse: whose it is; None: the station's (or a bus)."""
+
+    family: str
+    type: str
+    name: str
+    where: str
+    settings: Any
+    evse: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EvseBoard:
+    """One EVSE. cable_a: of the attached cable. upstream_rcd: the protective device where `residual` is None."""
+
+    id: int
+    connector_type: str
+    tethered: bool
+    cable_a: int | None
+    hardware_max_a: float
+    phases: int
+    ventilation: bool
+    upstream_rcd: str
+    pilot_driver: DeviceSection
+    pilot_sense: DeviceSection
+    proximity: DeviceSection | None
+    contactor: DeviceSection
+    lock: DeviceSection | None
+    residual: DeviceSection | None
+    meter: DeviceSection | None
+
+
+@dataclass(frozen=True, slots=True)
+class BoardConfig:
+    """A whole board. bench: it is simulated, the mock bench plays the world. path: the file it was read from."""
+
+    name: str
+    buses: tuple[DeviceSection, ...]
+    adcs: tuple[DeviceSection, ...]
+    watchdog: DeviceSection | None
+    mains: DeviceSection | None
+    estop: DeviceSection | None
+    evses: tuple[EvseBoard, ...]
+    readers: tuple[DeviceSection, ...]
+    bench: bool
+    period_ms: int = 10
+    path: Path = Path()
+
+
+@dataclass(frozen=True, slots=True)
+class _BoardSection:
+    name: str = setting("The board's name.", low=1)
+    description: str = setting("What it is, for people.", default="")
+    bench: bool = setting("Whether the mock bench plays the world outside.", default=False)
+    period_ms: int = setting("Period of the safety loop.", default=10, low=5, high=20, unit="ms")
+
+
+@dataclass(frozen=True, slots=True)
+class _EvseSection:
+    id: int = setting("Number of the EVSE, from 1.", low=1, high=64)
+    connector_type: str = setting("ConnectorEnumType of OCPP 2.0.1.", choices=TETHERED_TYPES + SOCKET_TYPES)
+    tethered: bool = setting("Whether the cable is attached.")
+    cable_a: int | None = setting("Current capacity of the attached cable.", default=None, low=6, high=80, unit="A")
+    hardware_max_a: float = setting("The most the wiring and contactor may carry.", low=6, high=80, unit="A")
+    phases: int = setting("Phases wired to the connector.", choices=(1, 3))
+    ventilation: bool = setting("Whether state D (ventilation required) may be served.", default=False)
+    upstream_rcd: str = setting("The residual-current device upstream, where no [evse.residual] is fitted.", default="")
+
+
+def boards_directory() -> Path:
+    """Return the shipped board files: inside the installed package, or hw/boards of a checkout."""
+    installed = Path(__file__).parent / "boards"
+    return installed if installed.is_dir() else Path(__file__).parents[2] / "hw" / "boards"
+
+
+def board_names() -> tuple[str, ...]:
+    return tuple(sorted(path.stem for path in boards_directory().glob("*.toml")))
+
+
+def find_board(name_or_path: str) -> Path:
+    """Return the file of a shipped board's name or of a path ending in .toml. Raises ConfigError."""
+    if "/" in name_or_path or name_or_path.endswith(".toml"):
+        return Path(name_or_path)
+    if name_or_path not in board_names():
+        hint = "; a file of your own is given as a path ending in .toml"
+        raise ConfigError([f"board: {unknown('board', name_or_path, board_names())}{hint}"])
+    return boards_directory() / f"{name_or_path}.toml"
+
+
+def load_board(name_or_path: str, run_dir: Path) -> BoardConfig:
+    """Read and check a board file; `{run}` in its texts becomes `run_dir`. Raises ConfigError with every mistake."""
+    path = find_board(name_or_path)
+    table = read_toml(path)
+    shipped = path.parent == boards_directory()
+    mistakes = Mistakes(path.name if shipped else str(path))
+    board = _Reader(table, run_dir, mistakes, path).board()
+    mistakes.raise_if_any()
+    if board is None:
+        raise AssertionError("a board that is not usable was noted as a mistake")
+    return board
+
+
+class _Reader:
+    """Turns one file's tables into a BoardConfig; remembers every device for the checks across sections."""
+
+    def __init__(self, table: Table, run_dir: Path, mistakes: Mistakes, path: Path) -> None:
+        self._table = table
+        self._run_dir = str(run_dir)
+        self._mistakes = mistakes
+        self._path = path
+        self._devices: list[DeviceSection] = []
+
+    def board(self) -> BoardConfig | None:
+        table, mistakes = self._table, self._mistakes
+        check_keys(table, ("board", "bus", "adc", "watchdog", "mains", "estop", "evse", "reader"), "", mistakes)
+        if "board" not in table:
+            mistakes.add("", "the section [board] with at least a name is missing")
+        head = read_section(_BoardSection, subtable(table, "board", "", mistakes), "board", mistakes)
+        buses = self._named("bus")
+        adcs = self._named("adc")
+        watchdog = self._single("watchdog", "watchdog")
+        mains = self._single("mains", "input")
+        estop = self._single("estop", "input")
+        evse_tables = list_of_tables(table, "evse", "", mistakes)
+        evses = [self._evse(each, index) for index, each in enumerate(evse_tables, 1)]
+        known = [evse.id for evse in evses if evse is not None]
+        readers = [
+            self._reader(each, index, known)
+            for index, each in enumerate(list_of_tables(table, "reader", "", mistakes), 1)
+        ]
+        if not evse_tables:
+            mistakes.add("", "a board needs at least one [[evse]]")
+        if len(known) == len(evses) and sorted(known) != list(range(1, len(known) + 1)):
+            mistakes.add("evse", f"the ids are {shown(known)}: they must be 1, 2, 3 … without gap or double")
+        _check_pins(self._devices, mistakes)
+        _check_references(self._devices, mistakes)
+        _check_ports(self._devices, mistakes)
+        if mistakes.lines or head is None:
+            return None
+        return BoardConfig(
+            name=head.name,
+            buses=buses,
+            adcs=adcs,
+            watchdog=watchdog,
+            mains=mains,
+            estop=estop,
+            evses=tuple(sorted((evse for evse in evses if evse is not None), key=lambda evse: evse.id)),
+            readers=tuple(reader for reader in readers if reader is not None),
+            bench=head.bench,
+            period_ms=head.period_ms,
+            path=self._path.absolute(),
+        )
+
+    def _named(self, family: str) -> tuple[DeviceSection, ...]:
+        found = []
+        for name, each in subtable(self._table, family, "", self._mistakes).items():
+            section = f"{family}.{name}"
+            if not isinstance(each, dict):
+                self._mistakes.add(family, f"'{name}': must be a section: write it as [{section}]")
+            elif device := self._device(family, each, name, section):
+                found.append(device)
+        return tuple(found)
+
+    def _single(self, key: str, family: str) -> DeviceSection | None:
+        if key not in self._table:
+            return None
+        return self._device(family, subtable(self._table, key, "", self._mistakes), key, key)
+
+    def _reader(self, table: Table, index: int, known: list[int]) -> DeviceSection | None:
+        section = f"reader.{index}"
+        evse = table.get("evse")
+        if evse is not None and (isinstance(evse, bool) or evse not in known):
+            self._mistakes.add_value(section, "evse", evse, f"must be the id of an [[evse]]: {shown(known)}")
+            return None
+        rest = {key: value for key, value in table.items() if key != "evse"}
+        return self._device("reader", rest, f"reader {index}", section, evse)
+
+    def _evse(self, table: Table, index: int) -> EvseBoard | None:
+        mistakes = self._mistakes
+        given = table.get("id")
+        number = given if isinstance(given, int) else index
+        section = f"evse.{number}"
+        before = len(mistakes.lines)
+        scalars = {key: value for key, value in table.items() if key not in _EVSE_DEVICES}
+        names = {field.name for field in dataclasses.fields(_EvseSection)}
+        for key in [key for key in scalars if key not in names]:
+            mistakes.add(section, unknown("key", key, names | set(_EVSE_DEVICES)))
+            del scalars[key]
+        head = read_section(_EvseSection, scalars, section, mistakes)
+        devices: dict[str, DeviceSection | None] = dict.fromkeys(_EVSE_DEVICES)
+        for family in _EVSE_DEVICES:
+            if family in table:
+                name = f"EVSE {number} {family.replace('_', ' ')}"
+                each = subtable(table, family, section, mistakes)
+                devices[family] = self._device(family, each, name, f"{section}.{family}", number)
+            elif family in _REQUIRED_DEVICES:
+                mistakes.add(section, f"the section [evse.{family}] is missing")
+        if head is not None:
+            _check_connector(head, table, section, mistakes)
+        if head is None or len(mistakes.lines) > before:
+            return None
+        return EvseBoard(**dataclasses.asdict(head), **devices)  # type: ignore[arg-type]
+
+    def _device(
+        self, family: str, table: Table, name: str, section: str, evse: int | None = None
+    ) -> DeviceSection | None:
+        kind = table.get("type")
+        if not isinstance(kind, str):
+            problem = "'type' is missing: it picks the driver" if kind is None else "must be a text in quotes"
+            self._mistakes.add(section, problem if kind is None else f"type = {shown(kind)}: {problem}")
+            return None
+        try:
+            settings_class = settings_of(family, kind)
+        except UnknownDriver as error:
+            self._mistakes.add_value(section, "type", kind, str(error))
+            return None
+        rest = {key: value for key, value in table.items() if key != "type"}
+        settings = read_section(
+            settings_class, rest, section, self._mistakes, replace=lambda text: text.replace("{run}", self._run_dir)
+        )
+        if settings is None:
+            return None
+        device = DeviceSection(family, kind, name, self._mistakes.where(section), settings, evse)
+        self._devices.append(device)
+        return device
+
+
+def _check_connector(head: _EvseSection, table: Table, section: str, mistakes: Mistakes) -> None:
+    if head.tethered:
+        # IEC 61851-1 case C: the cable's rating is known, and the plug end has no lock of ours.
+        for family in ("proximity", "lock"):
+            if family in table:
+                mistakes.add(section, f"tethered = true: an attached cable has no [evse.{family}]; remove it")
+        if head.cable_a is None:
+            mistakes.add(section, "tethered = true: 'cable_a' is missing: the current capacity of the attached cable")
+    else:
+        for family in ("proximity", "lock"):
+            if family not in table:
+                mistakes.add(section, f"tethered = false: a socket needs the section [evse.{family}]")
+        if head.cable_a is not None:
+            mistakes.add_value(section, "cable_a", head.cable_a, "only an attached cable has it; a socket reads PP")
+    if head.tethered != (head.connector_type in TETHERED_TYPES):
+        fitting = TETHERED_TYPES if head.tethered else SOCKET_TYPES
+        rule = f"with tethered = {shown(head.tethered)} it must be one of {', '.join(fitting)}"
+        mistakes.add_value(section, "connector_type", head.connector_type, rule)
+    if "residual" not in table and not head.upstream_rcd:
+        rule = "no [evse.residual] is fitted: 'upstream_rcd' must name the residual-current device upstream"
+        mistakes.add(section, rule)
+
+
+def _check_pins(devices: list[DeviceSection], mistakes: Mistakes) -> None:
+    owners: dict[tuple[str, int], str] = {}
+    for device in devices:
+        for field in dataclasses.fields(device.settings):
+            direction = field.metadata.get("pin")
+            pin = getattr(device.settings, field.name)
+            if not direction or pin is None:
+                continue
+            claim = f"{device.where} {field.name} = {pin}"
+            if not 0 <= pin <= _LAST_PIN:
+                mistakes.lines.append(f"{claim}: must be a GPIO line 0 to {_LAST_PIN} (BCM numbers)")
+            elif direction == "out" and pin <= _LAST_PULLED_UP_PIN:
+                rule = f"GPIO0-{_LAST_PULLED_UP_PIN} pull up at boot and must not drive an output; take one of 9 to 27"
+                mistakes.lines.append(f"{claim}: {rule}")
+            chip = str(getattr(device.settings, "bus", "gpio"))
+            if (chip, pin) in owners:
+                mistakes.lines.append(f"{claim}: the pin is already taken by {owners[chip, pin]}")
+            owners.setdefault((chip, pin), claim)
+
+
+def _check_references(devices: list[DeviceSection], mistakes: Mistakes) -> None:
+    """A setting called `bus` or `adc` names a section [bus.NAME] or [adc.NAME]."""
+    names = {family: [device.name for device in devices if device.family == family] for family in ("bus", "adc")}
+    for device in devices:
+        for family, known in names.items():
+            target = getattr(device.settings, family, None)
+            if isinstance(target, str) and target not in known:
+                problem = unknown(f"[{family}] section", target, known)
+                mistakes.lines.append(f"{device.where} {family} = {shown(target)}: {problem}")
+
+
+def _check_ports(devices: list[DeviceSection], mistakes: Mistakes) -> None:
+    """Two devices share a serial port only with different bus addresses."""
+    owners: dict[str, list[tuple[object, DeviceSection]]] = {}
+    for device in devices:
+        port = getattr(device.settings, "port", None)
+        if not isinstance(port, str):
+            continue
+        address = getattr(device.settings, "address", None)
+        for other_address, other in owners.setdefault(port, []):
+            if address is None or address == other_address or other_address is None:
+                problem = f"the port is already used by {other.where}"
+                problem += f" with the same address {address}" if address is not None else ""
+                mistakes.lines.append(f"{device.where} port = {shown(port)}: {problem}")
+                break
+        owners[port].append((address, device))
+
+
+def all_devices(board: BoardConfig) -> Mapping[str, DeviceSection]:
+    """Return every device of a board by its `where`."""
+    found = [*board.buses, *board.adcs, *board.readers]
+    found += [device for device in (board.watchdog, board.mains, board.estop) if device is not None]
+    for evse in board.evses:
+        found += [device for name in _EVSE_DEVICES if (device := getattr(evse, name)) is not None]
+    return {device.where: device for device in found}
