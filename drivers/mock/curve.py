@@ -1,0 +1,55 @@
+"""An analogue voltage over time, told by its last change: a step, then an exponential towards a target."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """`before_v` until `at_s`, there a step to `start_v`, then towards `target_v` with time constant `tau_s`.
+
+    tau_s: 0 means that the target is reached at once. Times are monotonic seconds.
+    """
+
+    before_v: float
+    start_v: float
+    target_v: float
+    at_s: float
+    tau_s: float
+
+    @classmethod
+    def steady(cls, volts: float, at_s: float = 0.0) -> Curve:
+        return cls(volts, volts, volts, at_s, 0.0)
+
+    def value(self, now_s: float) -> float:
+        if now_s < self.at_s:
+            return self.before_v
+        if self.tau_s <= 0.0 or self.start_v == self.target_v:
+            return self.target_v
+        return self.target_v + (self.start_v - self.target_v) * math.exp((self.at_s - now_s) / self.tau_s)
+
+    def mean(self, begin_s: float, end_s: float) -> float:
+        """Return the average over a window: what a delta-sigma converter gives. A window of no length is a point."""
+        if end_s <= begin_s:
+            return self.value(begin_s)
+        split = min(max(self.at_s, begin_s), end_s)
+        before = self.before_v * (split - begin_s)
+        return (before + self._integral(split, end_s)) / (end_s - begin_s)
+
+    def scaled(self, factor: float, offset: float) -> Curve:
+        """Return the same curve behind a linear circuit: volts times `factor` plus `offset`."""
+        return Curve(
+            self.before_v * factor + offset,
+            self.start_v * factor + offset,
+            self.target_v * factor + offset,
+            self.at_s,
+            self.tau_s,
+        )
+
+    def _integral(self, begin_s: float, end_s: float) -> float:
+        steady = self.target_v * (end_s - begin_s)
+        if self.tau_s <= 0.0 or end_s <= begin_s:
+            return steady
+        return steady + self.tau_s * (self.value(begin_s) - self.value(end_s))
