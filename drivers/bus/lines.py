@@ -1,0 +1,75 @@
+"""GPIO lines with our errors: what drivers see of gpiozero."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import gpiozero  # type: ignore[import-untyped]
+
+from controller.hal import DeviceError, DeviceGone
+
+
+class OutputLine:
+    """An active-high output. It starts low, is low again after `close`, and is then left as an input."""
+
+    def __init__(self, factory: Any, pin: int, where: str) -> None:
+        self._device_name = f"GPIO{pin} of {where}"
+        self._device = _opened(
+            self._device_name, lambda: gpiozero.OutputDevice(pin, initial_value=False, pin_factory=factory)
+        )
+        self._is_high = False
+
+    @property
+    def is_high(self) -> bool:
+        """The level last set."""
+        return self._is_high
+
+    def set(self, high: bool) -> None:
+        """Drive the line. Writes every time: a level that something else disturbed is restored by the next pass."""
+        try:
+            self._device.value = high
+        except (gpiozero.GPIOZeroError, OSError) as error:
+            raise DeviceError(self._device_name, f"cannot be driven: {error}") from error
+        self._is_high = high
+
+    def release(self) -> None:
+        """Drive low and let go of the line."""
+        if not self._device.closed:
+            try:
+                self.set(False)
+            finally:
+                self._device.close()
+
+
+class InputLine:
+    """An input. `is_active` is True at the level the settings call active."""
+
+    def __init__(self, factory: Any, pin: int, where: str, *, active_low: bool, pull: str) -> None:
+        self._device_name = f"GPIO{pin} of {where}"
+        pull_up = {"up": True, "down": False, "none": None}[pull]
+        self._device = _opened(
+            self._device_name,
+            lambda: gpiozero.InputDevice(
+                pin, pull_up=pull_up, active_state=True if pull_up is None else None, pin_factory=factory
+            ),
+        )
+        self._inverted = active_low is not (pull == "up")  # gpiozero ties the active level to the pull
+
+    def is_active(self) -> bool:
+        try:
+            return bool(self._device.value) is not self._inverted
+        except (gpiozero.GPIOZeroError, OSError) as error:
+            raise DeviceError(self._device_name, f"cannot be read: {error}") from error
+
+    def release(self) -> None:
+        self._device.close()
+
+
+def _opened(name: str, make: Callable[[], Any]) -> Any:
+    try:
+        return make()
+    except gpiozero.PinInvalidPin as error:
+        raise DeviceGone(name, "this board has no such line", "use the BCM number of the line") from error
+    except (gpiozero.GPIOZeroError, OSError) as error:
+        raise DeviceGone(name, f"cannot be opened: {error}", "is another program using the line?") from error

@@ -1,0 +1,1 @@
+"""Inputs of the whole station: mains present, e-stop (family input)."""
