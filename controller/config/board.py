@@ -310,21 +310,21 @@ def _check_pins(devices: list[DeviceSection], mistakes: Mistakes) -> None:
             elif direction == "out" and pin <= _LAST_PULLED_UP_PIN:
                 rule = f"GPIO0-{_LAST_PULLED_UP_PIN} pull up at boot and must not drive an output; take one of 9 to 27"
                 mistakes.lines.append(f"{claim}: {rule}")
-            chip = str(getattr(device.settings, "bus", "gpio"))
+            chip = str(getattr(device.settings, "gpio", ""))
             if (chip, pin) in owners:
                 mistakes.lines.append(f"{claim}: the pin is already taken by {owners[chip, pin]}")
             owners.setdefault((chip, pin), claim)
 
 
 def _check_references(devices: list[DeviceSection], mistakes: Mistakes) -> None:
-    """A setting called `bus` or `adc` names a section [bus.NAME] or [adc.NAME]."""
+    """A setting called `bus`, `gpio` or `adc` names a section [bus.NAME] or [adc.NAME]."""
     names = {family: [device.name for device in devices if device.family == family] for family in ("bus", "adc")}
     for device in devices:
-        for family, known in names.items():
-            target = getattr(device.settings, family, None)
-            if isinstance(target, str) and target not in known:
-                problem = unknown(f"[{family}] section", target, known)
-                mistakes.lines.append(f"{device.where} {family} = {shown(target)}: {problem}")
+        for key, family in (("bus", "bus"), ("gpio", "bus"), ("adc", "adc")):
+            target = getattr(device.settings, key, None)
+            if isinstance(target, str) and target not in names[family]:
+                problem = unknown(f"[{family}] section", target, names[family])
+                mistakes.lines.append(f"{device.where} {key} = {shown(target)}: {problem}")
 
 
 def _check_ports(devices: list[DeviceSection], mistakes: Mistakes) -> None:

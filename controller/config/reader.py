@@ -131,7 +131,7 @@ def read_section(
 ) -> T | None:
     """Return an instance of the dataclass `kind` filled from `table`, or None after noting what is wrong with it.
 
-    replace: applied to every text value before it is checked. A ValueError from the dataclass' own `__post_init__` is
+    replace: applied to every text value, given or default, before it is checked. A ValueError from the dataclass' own `__post_init__` is
     noted as a mistake of the section.
     """
     before = len(mistakes.lines)
@@ -142,6 +142,8 @@ def read_section(
     for name, field in declared.items():
         if name in table:
             values[name] = _value(table[name], hints[name], field, section, mistakes, replace)
+        elif isinstance(field.default, str):
+            values[name] = replace(field.default)
         elif not _has_default(field):
             mistakes.add(section, f"'{name}' is missing: {field.metadata.get('help') or 'it is required'}")
     if len(mistakes.lines) > before:
