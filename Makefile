@@ -1,0 +1,45 @@
+# Everything a developer does. `make` alone lists the targets. Nothing here needs root.
+
+PYTEST := .venv/bin/python -m pytest
+OCPP ?= 2.0.1
+SESSIONS ?= 200
+SEED ?= 1
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check bench sim conformance clean
+
+help: ## List the targets
+	@echo "Pilotline - usage: make TARGET"
+	@echo
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@echo
+	@echo "The first one needs git, make and Python 3.11 or later, and nothing else: make demo"
+
+setup: ## Make .venv with everything in it (the other targets do this first; quick when nothing changed)
+	@.ci/setup
+
+demo: setup ## Play one charging session on the mock bench and stay up (OCPP=1.6 for the older version)
+	@.venv/bin/pilotline demo --ocpp $(OCPP)
+
+test: setup ## Run every test, in two workers; figures in build/test.json
+	@$(PYTEST) -n 2 --figures build/test.json
+
+check: setup ## Style, formatting, types, and the rules of what may import what
+	@.venv/bin/ruff check .
+	@.venv/bin/ruff format --check .
+	@.venv/bin/mypy
+	@$(PYTEST) tests/project/test_imports.py
+
+bench: setup ## Measure start time, memory and message rate; figures in build/bench.json
+	@.venv/bin/python -m hil.measure --out build/bench.json
+
+sim: setup ## Charge on virtual time: SESSIONS=200 sessions from SEED=1
+	@.venv/bin/python -m hil.sim --sessions $(SESSIONS) --seed $(SEED)
+
+conformance: setup ## Run the tests that prove OCPP ids; which ones in build/conformance.json
+	@$(PYTEST) -n 2 -m ocpp --conformance build/conformance.json
+	@.venv/bin/python -c 'import json; [print(f"OCPP {v}: {r[\"requirements\"]} requirements and {r[\"cases\"]} certification cases proved, {len(r[\"not_proved\"])} ids not") for v, r in json.load(open("build/conformance.json")).items()]'
+
+clean: ## Remove what builds and tests made (.venv stays; remove it by hand to start over)
+	@rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	@find controller drivers hil tests -name __pycache__ -type d -prune -exec rm -rf {} +
