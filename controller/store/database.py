@@ -1,0 +1,253 @@
+"""The one connection to the database: opened with care, changed one commit at a time.
+
+A change is durable (WAL, synchronous=FULL) when `change` returns. A lazy change only joins the transaction that the
+next durable one commits; it is lost by a power cut until then, at most `flush_every_s` after it was made. Reads see both.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from controller.clock import Clock
+from controller.store.exc import NewerSchema, StorageFull, StoreError, StoreUnusable
+from controller.store.schema import APPLICATION_ID, MIGRATIONS, PAGE_BYTES
+
+_MAGIC = b"SQLite format 3\0"
+_DAMAGE = {"SQLITE_CORRUPT", "SQLITE_NOTADB"}
+
+
+@dataclass(frozen=True, slots=True)
+class StoreLimits:
+    """flush_every_s: how long a lazy change may wait. free_floor_bytes: below this much free space on the file system no
+    new session begins. max_bytes: quota of the database; new sessions end `reserve_bytes` before it, so that begun
+    ones can finish. max_waiting: queued events above which updates are thinned out. cache_entries: authorization cache.
+    durable False gives up every promise about power cuts (simulations that do not test them).
+    """
+
+    flush_every_s: float = 60.0
+    free_floor_bytes: int = 16 << 20
+    max_bytes: int = 1 << 30
+    reserve_bytes: int = 4 << 20
+    max_waiting: int = 10_000
+    cache_entries: int = 1_000
+    durable: bool = True
+
+
+class Database:
+    """path: the database file. set_aside: where a damaged predecessor was kept, else None."""
+
+    def __init__(self, path: Path, clock: Clock, limits: StoreLimits) -> None:
+        self.path = path
+        self.clock = clock
+        self.limits = limits
+        self.before_commit: list[Callable[[sqlite3.Connection], None]] = []
+        self.after_rollback: list[Callable[[], None]] = []
+        self._waiting_since: float | None = None
+        self._is_full = False
+        self.set_aside: Path | None = None
+        _check_place(path)
+        self._connection = self._open()
+
+    # ── reading ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[sqlite3.Row]:
+        return self._connection.execute(sql, parameters).fetchall()
+
+    def row(self, sql: str, parameters: Sequence[Any] = ()) -> sqlite3.Row | None:
+        found: sqlite3.Row | None = self._connection.execute(sql, parameters).fetchone()
+        return found
+
+    def number(self, sql: str, parameters: Sequence[Any] = ()) -> int:
+        """Return the first column of the first row; 0 for no row or NULL."""
+        found = self.row(sql, parameters)
+        return int(found[0] or 0) if found is not None else 0
+
+    # ── changing ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    @contextmanager
+    def change(self, *, lazy: bool = False) -> Iterator[sqlite3.Connection]:
+        """Apply the statements of the block whole or not at all. Raises StorageFull, StoreError."""
+        connection = self._connection
+        try:
+            if not connection.in_transaction:
+                connection.execute("BEGIN IMMEDIATE")
+            connection.execute("SAVEPOINT step")
+        except sqlite3.Error as error:
+            raise self._translated(error) from error
+        try:
+            yield connection
+            connection.execute("RELEASE step")
+        except BaseException as error:
+            self._undo_step()
+            if isinstance(error, sqlite3.Error):
+                raise self._translated(error) from error
+            raise
+        now = self.clock.monotonic()
+        if self._waiting_since is None:
+            self._waiting_since = now
+        if not lazy or now - self._waiting_since >= self.limits.flush_every_s:
+            self.flush()
+
+    def flush(self) -> None:
+        """Make every lazy change durable. Raises StorageFull; the lazy changes are then gone, as after a power cut."""
+        if not self._connection.in_transaction:
+            return
+        try:
+            for hook in self.before_commit:
+                hook(self._connection)
+            self._connection.execute("COMMIT")
+        except sqlite3.Error as error:
+            self._rollback()
+            raise self._translated(error) from error
+        self._waiting_since = None
+        self._is_full = False
+
+    @property
+    def flush_due_s(self) -> float | None:
+        """When (monotonic) waiting lazy changes want to be flushed; None when there are none."""
+        return None if self._waiting_since is None else self._waiting_since + self.limits.flush_every_s
+
+    def has_space(self) -> bool:
+        used = (self._pragma("page_count") - self._pragma("freelist_count")) * PAGE_BYTES
+        free = shutil.disk_usage(self.path.parent).free
+        within = used < self.limits.max_bytes - self.limits.reserve_bytes
+        return within and free >= self.limits.free_floor_bytes and not self._is_full
+
+    def wall_text(self) -> str:
+        """Return the wall time now for a row that only a reader needs it in."""
+        return self.clock.now().wall.isoformat()
+
+    def close(self) -> None:
+        self.flush()
+        self._connection.close()
+
+    def _undo_step(self) -> None:
+        # A full disk may have ended the whole transaction already: then there is nothing left to undo.
+        if self._connection.in_transaction:
+            self._connection.execute("ROLLBACK TO step")
+            self._connection.execute("RELEASE step")
+            if self._waiting_since is None:
+                self._connection.execute("ROLLBACK")
+        else:
+            self._rollback()
+
+    def _rollback(self) -> None:
+        self._waiting_since = None
+        if self._connection.in_transaction:
+            self._connection.execute("ROLLBACK")
+        for hook in self.after_rollback:
+            hook()
+
+    def _translated(self, error: sqlite3.Error) -> StoreError:
+        name = getattr(error, "sqlite_errorname", "") or ""
+        if name == "SQLITE_FULL" or (name.startswith("SQLITE_IOERR") and self._disk_is_full()):
+            self._is_full = True
+            return StorageFull(f"{self.path}: no room left; free space on this file system or enlarge the card")
+        if name.startswith("SQLITE_BUSY"):
+            return StoreError(f"{self.path}: another program is writing to it; stop that one first")
+        return StoreError(f"{self.path}: {error} ({name or type(error).__name__})")
+
+    def _disk_is_full(self) -> bool:
+        return shutil.disk_usage(self.path.parent).free < PAGE_BYTES * 8
+
+    # ── opening ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _open(self) -> sqlite3.Connection:
+        try:
+            return self._prepared()
+        except sqlite3.DatabaseError as error:
+            if getattr(error, "sqlite_errorname", "").split("_VTAB")[0] not in _DAMAGE:
+                raise StoreUnusable(f"{self.path}: {error}; check the directory's owner and the card") from error
+        self.set_aside = _put_aside(self.path)
+        try:
+            return self._prepared()
+        except sqlite3.Error as error:
+            raise StoreUnusable(f"{self.path}: {error}; check the directory's owner and the card") from error
+
+    def _prepared(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(self.path, isolation_level=None, timeout=2.0)
+        try:
+            connection.row_factory = sqlite3.Row
+            _check_owner(connection, self.path)
+            self._set_up(connection)
+            _migrate(connection)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _set_up(self, connection: sqlite3.Connection) -> None:
+        is_new = not connection.execute("PRAGMA page_count").fetchone()[0]
+        if is_new:
+            connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")
+        else:
+            verdict = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+            if verdict != "ok":
+                damaged = sqlite3.DatabaseError(verdict)
+                damaged.sqlite_errorname = "SQLITE_CORRUPT"
+                raise damaged
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute(f"PRAGMA synchronous = {'FULL' if self.limits.durable else 'OFF'}")
+        connection.execute(f"PRAGMA max_page_count = {self.limits.max_bytes // PAGE_BYTES}")
+        if is_new:
+            connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+
+    def _pragma(self, name: str) -> int:
+        return int(self._connection.execute(f"PRAGMA {name}").fetchone()[0])
+
+
+def _check_place(path: Path) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        head = b""
+        if path.exists():
+            with path.open("rb") as file:
+                head = file.read(len(_MAGIC))
+    except OSError as error:
+        raise StoreUnusable(f"{path}: {error.strerror}; fix the owner or set another state_dir") from error
+    if not os.access(path.parent, os.W_OK | os.X_OK):
+        raise StoreUnusable(f"{path.parent}: cannot be written; fix the owner or set another state_dir")
+    # A page of zeros is what a torn first write leaves of a database of ours: damage, not somebody else's file.
+    if head.strip(b"\0") and head != _MAGIC:
+        raise StoreUnusable(f"{path}: is not a database; move that file away or set another state_dir")
+
+
+def _check_owner(connection: sqlite3.Connection, path: Path) -> None:
+    owner = connection.execute("PRAGMA application_id").fetchone()[0]
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+    if tables and owner != APPLICATION_ID:
+        raise StoreUnusable(f"{path}: is another program's database; move it away or set another state_dir")
+    if version > len(MIGRATIONS):
+        raise NewerSchema(
+            f"{path}: has schema {version}, this program knows {len(MIGRATIONS)}; install the newer program again"
+        )
+
+
+def _migrate(connection: sqlite3.Connection) -> None:
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    for number, statements in enumerate(MIGRATIONS[version:], start=version + 1):
+        connection.execute("BEGIN IMMEDIATE")
+        for statement in statements:
+            connection.execute(statement)
+        connection.execute(f"PRAGMA user_version = {number}")
+        connection.execute("COMMIT")
+
+
+def _put_aside(path: Path) -> Path:
+    """Rename a damaged database, with its log, to a name that is free; it is evidence and can be salvaged."""
+    number = 1
+    while (kept := path.with_name(f"{path.name}.damaged-{number}")).exists():
+        number += 1
+    for suffix in ("-wal", "-shm", ""):
+        part = path.with_name(path.name + suffix)
+        if part.exists():
+            part.rename(kept.with_name(kept.name + suffix))
+    return kept

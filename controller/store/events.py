@@ -1,0 +1,83 @@
+"""The append-only list of facts that go to a CSMS, and how it is thinned when room is short."""
+
+from __future__ import annotations
+
+import sqlite3
+
+from controller.logic.records import EventKind, MeterSampled, TransactionEvent
+from controller.store.codec import encode, kind_of
+from controller.store.exc import UnknownRecord
+
+
+def stream_of(connection: sqlite3.Connection, transaction_id: str | None) -> int:
+    """Return the id of an open transaction's stream, or (None) of the meter values outside any, made when missing."""
+    if transaction_id is None:
+        found = connection.execute("SELECT id FROM streams WHERE transaction_id IS NULL").fetchone()
+        return int(found[0]) if found is not None else new_stream(connection, None, "", "")
+    found = connection.execute("SELECT id, ended FROM streams WHERE transaction_id = ?", (transaction_id,)).fetchone()
+    if found is None:
+        raise UnknownRecord(f"no transaction {transaction_id} in the store")
+    if found["ended"]:
+        raise UnknownRecord(f"transaction {transaction_id} has ended: nothing more can happen in it")
+    return int(found["id"])
+
+
+def new_stream(connection: sqlite3.Connection, transaction_id: str | None, protocol: str, csms: str) -> int:
+    cursor = connection.execute(
+        "INSERT INTO streams (transaction_id, protocol, csms) VALUES (?, ?, ?)", (transaction_id, protocol, csms)
+    )
+    assert cursor.lastrowid is not None
+    return cursor.lastrowid
+
+
+def may_drop(event: TransactionEvent | MeterSampled) -> bool:
+    """Whether it is a periodic value among others: lazily stored, and thinned out when room is short (E12.FR.04)."""
+    if isinstance(event, MeterSampled):
+        return True
+    return event.may_drop and event.kind is EventKind.UPDATED
+
+
+def append(connection: sqlite3.Connection, stream: int, event: TransactionEvent | MeterSampled) -> None:
+    """Add a fact at the end of the queue and of its stream."""
+    position = connection.execute(
+        "INSERT INTO events (stream, kind, may_drop, body) VALUES (?, ?, ?, ?)",
+        (stream, kind_of(event), may_drop(event), encode(event)),
+    ).lastrowid
+    register, state, ended = None, None, False
+    if isinstance(event, TransactionEvent):
+        register, state, ended = event.register_wh, event.charging_state, event.kind is EventKind.ENDED
+    connection.execute(
+        "UPDATE streams SET last_position = ?1, waiting = waiting + 1, last_stamp = ?2, ended = ?3, "
+        "first_position = CASE first_position WHEN 0 THEN ?1 ELSE first_position END, "
+        "last_register_wh = coalesce(?4, last_register_wh), charging_state = coalesce(?5, charging_state) WHERE id = ?6",
+        (position, encode(event.stamp), ended, register, state, stream),
+    )
+
+
+def thin(connection: sqlite3.Connection, at: str) -> int:
+    """Drop every other droppable update of the stream that has most of them; return how many went.
+
+    The 1st, 3rd, 5th… goes (E12.FR.05), but never the newest, never what is already encoded (its seqNo may be known to the
+    CSMS), never a begin or an end. Each leaves its place behind, so that its seqNo is missing where the CSMS can see it.
+    """
+    stream = connection.execute(
+        "SELECT e.stream FROM events e JOIN streams s ON s.id = e.stream WHERE s.closed = 0 AND e.may_drop "
+        "AND e.position > max(s.frozen_through, s.settled_through) "
+        "AND e.position > (SELECT min(settled_through) FROM streams WHERE closed = 0 AND waiting > 0) "
+        "GROUP BY e.stream ORDER BY count(*) DESC LIMIT 1"
+    ).fetchone()
+    if stream is None:
+        return 0
+    droppable = connection.execute(
+        "SELECT e.position FROM events e JOIN streams s ON s.id = e.stream "
+        "WHERE s.id = ? AND e.position > max(s.frozen_through, s.settled_through) AND e.may_drop ORDER BY e.position",
+        (stream[0],),
+    ).fetchall()
+    dropped = [(row[0],) for row in droppable[:-1:2]]
+    connection.executemany(
+        "INSERT INTO outcomes (position, stream, fate, why, at) VALUES (?, ?, 'dropped', 'room was short', ?)",
+        [(position, stream[0], at) for (position,) in dropped],
+    )
+    connection.executemany("DELETE FROM events WHERE position = ?", dropped)
+    connection.execute("UPDATE streams SET waiting = waiting - ? WHERE id = ?", (len(dropped), stream[0]))
+    return len(dropped)

@@ -1,0 +1,211 @@
+"""Delivery's side of the store: what waits, what was frozen, what became of it."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Collection
+
+from controller.store.codec import decode_event, is_update
+from controller.store.database import Database
+from controller.store.exc import UnknownRecord
+from controller.store.rows import Fate, Frozen, QueuedRecord
+
+_WAITING = """SELECT e.position, e.stream, e.kind, e.body, s.transaction_id, s.protocol, s.csms,
+    m.protocol AS frozen_protocol, m.action, m.payload, m.seq_no,
+    coalesce(o.attempts, 0) AS attempts, coalesce(o.unanswered, 0) AS unanswered
+    FROM events e JOIN streams s ON s.id = e.stream
+    LEFT JOIN messages m ON m.position = e.position LEFT JOIN outcomes o ON o.position = e.position
+    WHERE e.position > s.settled_through AND s.waiting > 0"""
+
+# Whether a stream may go to this protocol and CSMS: pinned to them, or pinned to nothing yet.
+_LANE = "((s.protocol = ? AND s.csms = ?) OR s.protocol = '')"
+
+
+class Queue:
+    """Within a stream events are settled in order, first to last. Every method is one durable commit unless it says lazy."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+
+    def waiting(
+        self,
+        limit: int,
+        *,
+        lane: tuple[str, str] | None = None,
+        except_streams: Collection[int] = (),
+    ) -> list[QueuedRecord]:
+        """Return the oldest events that wait, in chronological order.
+
+        lane: (protocol, csms), only what may go there. except_streams: leave these out (they wait for a retry).
+        """
+        chosen = "s.closed = 0"
+        parameters: list[object] = []
+        if lane is not None:
+            chosen += f" AND {_LANE}"
+            parameters += lane
+        if except_streams:
+            chosen += f" AND s.id NOT IN ({','.join('?' * len(except_streams))})"
+            parameters += except_streams
+        # Everything at or below the lowest mark of the chosen streams is settled: never walk the archive.
+        low = self._db.row(f"SELECT min(settled_through) FROM streams s WHERE s.waiting > 0 AND {chosen}", parameters)
+        if low is None or low[0] is None:
+            return []
+        rows = self._db.rows(
+            f"{_WAITING} AND {chosen} AND e.position > ? ORDER BY e.position LIMIT ?", (*parameters, low[0], limit)
+        )
+        return [_as_record(row) for row in rows]
+
+    def next_seq_no(self, transaction_id: str) -> int:
+        """Return the seqNo for the transaction's next event to be frozen.
+
+        Counted from 0 over what was frozen, plus what was dropped in between: the gap is where the loss was (E01.FR.07).
+        """
+        row = self._db.row(
+            "SELECT id, last_seq_no, frozen_through, last_position FROM streams WHERE transaction_id = ?",
+            (transaction_id,),
+        )
+        if row is None:
+            raise UnknownRecord(f"no transaction {transaction_id} in the store")
+        following = self._db.row(
+            "SELECT min(position) FROM events WHERE stream = ? AND position > ? AND position <= ?",
+            (row["id"], max(row["frozen_through"], self._settled_through(row["id"])), row["last_position"]),
+        )
+        end = following[0] if following is not None and following[0] is not None else row["last_position"] + 1
+        dropped = self._db.number(
+            "SELECT count(*) FROM outcomes WHERE stream = ? AND fate = 'dropped' AND position > ? AND position < ?",
+            (row["id"], row["frozen_through"], end),
+        )
+        return int(row["last_seq_no"]) + 1 + dropped
+
+    def freeze(self, position: int, frozen: Frozen, *, more_follow: bool = False) -> None:
+        """Fix the message of an event for all its sendings; nothing may be sent before this has returned.
+
+        more_follow: lazy, because the caller freezes more and sends nothing until the last of them is durable.
+        """
+        with self._db.change(lazy=more_follow) as connection:
+            stream = self._stream_at(connection, position)
+            connection.execute(
+                "INSERT INTO messages (position, protocol, action, payload, seq_no) VALUES (?, ?, ?, ?, ?)",
+                (position, frozen.protocol, frozen.action, frozen.payload, frozen.seq_no),
+            )
+            connection.execute(
+                "UPDATE streams SET frozen_through = ?, last_seq_no = coalesce(?, last_seq_no) WHERE id = ?",
+                (position, frozen.seq_no, stream["id"]),
+            )
+
+    def attempted(self, position: int, why: str = "", *, counts: bool = True) -> None:
+        """Note a sending that failed; counts False: nobody answered for a reason that is not held against the message."""
+        failed, unanswered = (1, 0) if counts else (0, 1)
+        with self._db.change() as connection:
+            stream = self._stream_at(connection, position)
+            connection.execute(
+                "INSERT INTO outcomes (position, stream, fate, attempts, unanswered, why, at) "
+                "VALUES (?1, ?2, 'waiting', ?3, ?4, ?5, ?6) ON CONFLICT (position) DO UPDATE SET "
+                "attempts = attempts + ?3, unanswered = unanswered + ?4, why = ?5, at = ?6",
+                (position, stream["id"], failed, unanswered, why, self._db.wall_text()),
+            )
+
+    def delivered(self, position: int, *, wire_id: int | None = None) -> None:
+        """Note the CSMS's acknowledgement. wire_id: the number a 1.6 CSMS gave the transaction.
+
+        Lazy for a mere update: a power cut before the next commit only means that it is sent once more.
+        """
+        with self._db.change(lazy=wire_id is None and self._is_update(position)) as connection:
+            self._settle(connection, position, Fate.DELIVERED, "")
+            if wire_id is not None:
+                connection.execute(
+                    "UPDATE transactions SET wire_id = ? WHERE stream = (SELECT stream FROM events WHERE position = ?)",
+                    (wire_id, position),
+                )
+
+    def gave_up(self, position: int, why: str) -> None:
+        """Take a message off the wire queue for good (E13.FR.04); it stays in the archive with the reason."""
+        with self._db.change() as connection:
+            self._settle(connection, position, Fate.GAVE_UP, why)
+
+    def undeliverable(self, position: int, why: str) -> None:
+        """As `gave_up`, for a message whose protocol or CSMS is no longer configured."""
+        with self._db.change() as connection:
+            self._settle(connection, position, Fate.UNDELIVERABLE, why)
+
+    def skip(self, position: int) -> None:
+        """Settle an event for which its protocol has no message (lazy: the encoder would say the same again)."""
+        with self._db.change(lazy=True) as connection:
+            self._settle(connection, position, Fate.SKIPPED, "")
+
+    def queued_count(self, transaction_id: str | None = None) -> int:
+        """Return how many events wait, of one transaction or (None) of the whole station (E14)."""
+        if transaction_id is None:
+            return self._db.number("SELECT sum(waiting) FROM streams WHERE closed = 0")
+        return self._db.number("SELECT waiting FROM streams WHERE transaction_id = ?", (transaction_id,))
+
+    def lanes(self) -> list[tuple[str, str]]:
+        """Return the (protocol, csms) pairs that something pinned still waits for."""
+        rows = self._db.rows(
+            "SELECT DISTINCT protocol, csms FROM streams WHERE closed = 0 AND waiting > 0 AND protocol != ''"
+        )
+        return [(row["protocol"], row["csms"]) for row in rows]
+
+    def last_position(self) -> int:
+        """Return the highest position given so far; 0 before the first."""
+        return self._db.number("SELECT max(last_position) FROM streams")
+
+    def _settle(self, connection: sqlite3.Connection, position: int, fate: Fate, why: str) -> None:
+        stream = self._stream_at(connection, position)
+        first = connection.execute(
+            "SELECT position FROM events WHERE stream = ? AND position > ? ORDER BY position LIMIT 1",
+            (stream["id"], stream["settled_through"]),
+        ).fetchone()
+        if first[0] != position:
+            raise UnknownRecord(f"position {position} is not the next of its stream: {first[0]} waits before it")
+        if fate is Fate.DELIVERED:
+            connection.execute(
+                "UPDATE outcomes SET fate = ?, at = ? WHERE position = ?", (fate, self._db.wall_text(), position)
+            )
+        else:
+            connection.execute(
+                "INSERT INTO outcomes (position, stream, fate, why, at) VALUES (?1, ?2, ?3, ?4, ?5) "
+                "ON CONFLICT (position) DO UPDATE SET fate = ?3, why = ?4, at = ?5",
+                (position, stream["id"], fate, why, self._db.wall_text()),
+            )
+        connection.execute(
+            "UPDATE streams SET settled_through = ?, waiting = waiting - 1, closed = ended AND waiting = 1 WHERE id = ?",
+            (position, stream["id"]),
+        )
+
+    def _stream_at(self, connection: sqlite3.Connection, position: int) -> sqlite3.Row:
+        found: sqlite3.Row | None = connection.execute(
+            "SELECT s.id, s.settled_through FROM events e JOIN streams s ON s.id = e.stream "
+            "WHERE e.position = ? AND e.position > s.settled_through",
+            (position,),
+        ).fetchone()
+        if found is None:
+            raise UnknownRecord(f"nothing waits at position {position}")
+        return found
+
+    def _settled_through(self, stream: int) -> int:
+        return self._db.number("SELECT settled_through FROM streams WHERE id = ?", (stream,))
+
+    def _is_update(self, position: int) -> bool:
+        row = self._db.row("SELECT kind FROM events WHERE position = ?", (position,))
+        return row is not None and is_update(row["kind"])
+
+
+def as_frozen(row: sqlite3.Row) -> Frozen | None:
+    if row["action"] is None:
+        return None
+    return Frozen(row["frozen_protocol"], row["action"], row["payload"], row["seq_no"])
+
+
+def _as_record(row: sqlite3.Row) -> QueuedRecord:
+    return QueuedRecord(
+        position=row["position"],
+        stream=row["stream"],
+        transaction_id=row["transaction_id"],
+        protocol=row["protocol"],
+        csms=row["csms"],
+        event=decode_event(row["kind"], row["body"]),
+        frozen=as_frozen(row),
+        attempts=row["attempts"],
+        unanswered=row["unanswered"],
+    )

@@ -1,0 +1,60 @@
+"""The station's memory: one SQLite database, one object, synchronous calls on the event loop.
+
+What a method has written when it returns survives a power cut, unless its docstring says *lazy* (see `Database`). Nothing
+that happened is changed or lost by sending it: events are facts, delivery has rows of its own (see `schema`).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from random import Random, SystemRandom
+
+from controller.clock import Clock
+from controller.store.archive import Archive
+from controller.store.boots import Boots
+from controller.store.database import Database, StoreLimits
+from controller.store.overlays import Overlays
+from controller.store.queue import Queue
+from controller.store.transactions import Transactions
+
+
+class Store(Boots, Transactions, Queue, Overlays, Archive):
+    """Everything that outlives a restart, by subject: boots, transactions, queue, overlays, archive."""
+
+    def __init__(self, db: Database, random: Random) -> None:
+        Boots.__init__(self, db)
+        Transactions.__init__(self, db, random)
+        Queue.__init__(self, db)
+        Overlays.__init__(self, db)
+        Archive.__init__(self, db)
+
+    @classmethod
+    def open(cls, path: Path, clock: Clock, limits: StoreLimits | None = None, random: Random | None = None) -> Store:
+        """Open or make the database at `path` and bring its schema up to date.
+
+        random: where transaction ids come from (a simulation passes a seeded one). Raises StoreUnusable, which says what to
+        do; a damaged database is renamed and a new one begun (`set_aside`).
+        """
+        return cls(Database(path, clock, limits or StoreLimits()), random or SystemRandom())
+
+    @property
+    def set_aside(self) -> Path | None:
+        """Where a database that was found damaged at opening is kept; report it. None: it was sound, or new."""
+        return self._db.set_aside
+
+    def has_space(self) -> bool:
+        """Whether there is room to begin another session and to end those that run (else refuse new ones)."""
+        return self._db.has_space()
+
+    @property
+    def flush_due_s(self) -> float | None:
+        """When (monotonic) lazy changes want `flush` to be called; None when there are none."""
+        return self._db.flush_due_s
+
+    def flush(self) -> None:
+        """Make every lazy change durable now."""
+        self._db.flush()
+
+    def close(self) -> None:
+        """Flush and close. Nothing may be called afterwards."""
+        self._db.close()
