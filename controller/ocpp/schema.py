@@ -24,6 +24,15 @@ MAX_NESTING = 64
 _BRACKETS = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]')
 
 
+# OCPP-J 1.6 table 7, with the spellings its errata decided to keep; other message types are ignored there (§4.1.2).
+_SPELLING_16 = {
+    ErrorCode.FORMAT_VIOLATION: "FormationViolation",
+    ErrorCode.OCCURRENCE_CONSTRAINT_VIOLATION: "OccurenceConstraintViolation",
+    ErrorCode.RPC_FRAMEWORK_ERROR: "GenericError",
+    ErrorCode.MESSAGE_TYPE_NOT_SUPPORTED: "",
+}
+
+
 class Tenths(float):
     """A number with at most one decimal (1.6: multipleOf 0.1), judged on its decimal digits."""
 
@@ -74,19 +83,18 @@ def is_nested_too_deep(text: str) -> bool:
 class Codec:
     """Decodes and encodes the payloads of one OCPP version. Decoders are compiled at their first use."""
 
-    def __init__(
-        self, protocol: str, actions: Mapping[str, Action], spelling: Mapping[ErrorCode, str] | None = None
-    ) -> None:
+    def __init__(self, protocol: str, actions: Mapping[str, Action]) -> None:
         self.protocol = protocol
         self._actions = actions
-        self._spelling = dict(spelling or {})
+        self._spelling = _SPELLING_16 if protocol == "ocpp1.6" else {}
+        self.answers_unreadable = protocol != "ocpp1.6"  # 1.6 has no id for an answer to what has none
         self._decoders: dict[type[Struct], msgspec.json.Decoder[Any]] = {}
 
     def knows(self, action: str) -> bool:
         return action in self._actions
 
     def spell(self, code: str) -> str:
-        """Return an error code as this version spells it."""
+        """Return an error code as this version spells it; empty when this version does not answer such a thing."""
         return self._spelling.get(ErrorCode(code), code) if code in ErrorCode._value2member_map_ else code
 
     def decode_request(self, action: str, payload: bytes) -> Struct:
