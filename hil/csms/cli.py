@@ -1,0 +1,149 @@
+"""`pilotline csms`: run the bundled CSMS, and send commands to it from a second terminal."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import signal
+import sys
+import time
+from datetime import datetime
+from typing import Any
+
+from hil.csms.control import Control, NoCsms, ask, socket_path
+from hil.csms.csms import Csms
+from hil.csms.log import Frame, Party, Violation
+from hil.csms.schemas import Version, render
+from hil.csms.server import PortInUse, WebSocketServer
+from hil.csms.station import Settings
+from hil.csms.tokens import Tokens
+from hil.csms.words import ALIASES
+
+DEFAULT_PORT = 9310
+_VERSIONS = {"1.6": (Version.V16,), "2.0.1": (Version.V201,), "both": (Version.V201, Version.V16)}
+_MARKS = {"call": "→", "result": "←", "error": "✗", "broken": "?"}
+
+DESCRIPTION = "Run the bundled development CSMS (OCPP 1.6 and 2.0.1), or send commands to the one that runs."
+EPILOG = """\
+Run it:             pilotline csms
+Then, elsewhere:    pilotline csms send start
+                    pilotline csms send limit 10
+                    pilotline csms send RemoteStartTransaction idTag=CAFE0001 connectorId=1
+                    pilotline csms send SetVariables '{"setVariableData": [...]}'
+                    pilotline csms show transactions
+Aliases:
+  """ + "\n  ".join(ALIASES.values())
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.description = DESCRIPTION
+    parser.epilog = EPILOG
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    _add_port(parser, DEFAULT_PORT)
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
+    parser.add_argument("--ocpp", choices=list(_VERSIONS), default="both", help="versions to speak (default: both)")
+    parser.add_argument("--unknown-tokens", choices=["Accepted", "Invalid"], default="Accepted",
+                        help="what to say of tokens nobody blocked (default: %(default)s)")  # fmt: skip
+    parser.add_argument("--block", metavar="TOKEN", action="append", default=[], help="block a token; may be repeated")
+    commands = parser.add_subparsers(dest="csms_command", metavar="send|show")
+    send = commands.add_parser("send", help="send a command to a station of the running CSMS")
+    _add_port(send, argparse.SUPPRESS)
+    send.add_argument("--station", help="which station, where several are connected")
+    send.add_argument("--json", action="store_true", help="print the answer as JSON")
+    send.add_argument(
+        "words", nargs=argparse.REMAINDER, help="an alias, or an OCPP action with key=value pairs or JSON"
+    )
+    show = commands.add_parser("show", help="show what the running CSMS knows")
+    _add_port(show, argparse.SUPPRESS)
+    show.add_argument("what", choices=["stations", "transactions", "violations"])
+
+
+def _add_port(parser: argparse.ArgumentParser, default: Any) -> None:
+    parser.add_argument("--port", type=_port, default=default, help=f"TCP port of the CSMS (default: {DEFAULT_PORT})")
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or not 0 < int(text) < 65536:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port from 1 to 65535")
+    return int(text)
+
+
+def main(args: argparse.Namespace) -> int:
+    """Carry out the command. Returns 0; 1: the command was refused or the port is taken; 2: no CSMS runs there."""
+    if args.csms_command is None:
+        return asyncio.run(_run(args))
+    try:
+        if args.csms_command == "send":
+            return _send(args)
+        return _show(args)
+    except NoCsms as error:
+        print(f"pilotline csms: {error}", file=sys.stderr)
+        return 2
+
+
+def _send(args: argparse.Namespace) -> int:
+    answer = ask(args.port, {"send": args.words, "station": args.station})
+    if args.json:
+        print(json.dumps(answer))
+    elif answer["ok"]:
+        print(f"{answer['station']} {answer['action']}: {render(answer['reply'])}")
+    else:
+        print(f"pilotline csms: {answer['error']}", file=sys.stderr)
+    return 0 if answer["ok"] else 1
+
+
+def _show(args: argparse.Namespace) -> int:
+    answer = ask(args.port, {"show": args.what})
+    for entry in answer[args.what]:
+        print(entry if isinstance(entry, str) else json.dumps(entry))
+    return 0
+
+
+async def _run(args: argparse.Namespace) -> int:
+    now = int(time.time())
+    tokens = Tokens(args.unknown_tokens)
+    for token in args.block:
+        tokens.add(token, "Blocked")
+    csms = Csms(
+        subprotocols=_VERSIONS[args.ocpp],
+        tokens=tokens,
+        # A CSMS that was restarted has forgotten its stations and its counters; neither may be held against a station.
+        settings=Settings(assume_registered=True, id_prefix=f"csms-{now:x}"),
+        first_transaction_id=now % 1_000_000_000,
+    )
+    csms.log.frame_observers.append(lambda frame: print(line(frame), flush=True))
+    csms.log.violation_observers.append(lambda violation: print(complaint(violation), flush=True))
+    server, control = WebSocketServer(csms), Control(csms)
+    try:
+        await server.start(args.host, args.port)
+    except PortInUse as error:
+        print(f"pilotline csms: {error}", file=sys.stderr)
+        return 1
+    await control.start(socket_path(args.port))
+    print(
+        f"CSMS on ws://{args.host}:{server.port}/ speaks {', '.join(_VERSIONS[args.ocpp])}; Ctrl-C ends it.", flush=True
+    )
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    await stop.wait()
+    await control.stop()
+    await server.stop()
+    return 0
+
+
+def line(frame: Frame) -> str:
+    """Return one frame as a person reads it: time, station, who to whom, action, payload."""
+    arrow = "station→" if frame.sender is Party.STATION else "csms→"
+    body = frame.text if frame.payload is None else render(frame.payload)
+    return f"{_clock(frame.at)} {frame.station} {arrow:9}{_MARKS[frame.kind]} {frame.action:24} {body}"
+
+
+def complaint(violation: Violation) -> str:
+    return f"{_clock(violation.at)} {violation.station} VIOLATION by {violation.guilty}: {violation.kind}: {violation.detail}"
+
+
+def _clock(at: datetime) -> str:
+    return f"{at.astimezone():%H:%M:%S}"

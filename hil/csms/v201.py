@@ -1,0 +1,136 @@
+"""What a 2.0.1 CSMS answers, and what it finds wrong with what a station says."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hil.csms.context import Context
+from hil.csms.log import Kind
+from hil.csms.transactions import Transaction, moment, registers
+from hil.csms.v16 import timestamp
+
+_FIXED: dict[str, dict[str, Any]] = {
+    "DataTransfer": {"status": "UnknownVendorId"},
+    "SignCertificate": {"status": "Rejected"},
+    "Get15118EVCertificate": {"status": "Failed", "exiResponse": ""},
+    "GetCertificateStatus": {"status": "Failed"},
+    "NotifyEVChargingNeeds": {"status": "Rejected"},
+    "NotifyEVChargingSchedule": {"status": "Rejected"},
+}
+
+
+class Answers201:
+    STATION_ACTIONS = frozenset(
+        {
+            "Authorize", "BootNotification", "ClearedChargingLimit", "DataTransfer", "FirmwareStatusNotification",
+            "Get15118EVCertificate", "GetCertificateStatus", "Heartbeat", "LogStatusNotification", "MeterValues",
+            "NotifyChargingLimit", "NotifyCustomerInformation", "NotifyDisplayMessages", "NotifyEVChargingNeeds",
+            "NotifyEVChargingSchedule", "NotifyEvent", "NotifyMonitoringReport", "NotifyReport",
+            "PublishFirmwareStatusNotification", "ReportChargingProfiles", "ReservationStatusUpdate",
+            "SecurityEventNotification", "SignCertificate", "StatusNotification", "TransactionEvent",
+        }
+    )  # fmt: skip
+
+    def answer(self, action: str, payload: dict[str, Any], context: Context) -> dict[str, Any]:
+        match action:
+            case "Authorize":
+                return {"idTokenInfo": self._token_info(payload["idToken"]["idToken"], context)}
+            case "Heartbeat":
+                return {"currentTime": timestamp(context.now)}
+            case "StatusNotification":
+                context.facts.statuses[(payload["evseId"], payload["connectorId"])] = payload["connectorStatus"]
+                return {}
+            case "MeterValues":
+                context.facts.meter_values.append(payload)
+                return {}
+            case "NotifyReport":
+                context.facts.reports.setdefault(payload["requestId"], []).append(payload)
+                return {}
+            case "TransactionEvent":
+                return self._event(payload, context)
+            case _:
+                return dict(_FIXED.get(action, {}))
+
+    def _token_info(self, value: str, context: Context) -> dict[str, Any]:
+        token = context.tokens.look_up(value, context.now)
+        info: dict[str, Any] = {"status": token.status}
+        if token.group is not None:
+            info["groupIdToken"] = {"idToken": token.group, "type": "Central"}
+        if token.expires is not None:
+            info["cacheExpiryDateTime"] = timestamp(token.expires)
+        return info
+
+    def _event(self, payload: dict[str, Any], context: Context) -> dict[str, Any]:
+        response: dict[str, Any] = {}
+        if "idToken" in payload:
+            response["idTokenInfo"] = self._token_info(payload["idToken"]["idToken"], context)
+        transaction = self._transaction(payload, context)
+        seq_no = payload["seqNo"]
+        if seq_no in transaction.seq_nos:
+            self._repeated(payload, transaction, context)
+            return response
+        self._in_sequence(seq_no, transaction, context)
+        self._take(payload, transaction, context)
+        return response
+
+    def _transaction(self, payload: dict[str, Any], context: Context) -> Transaction:
+        info = payload["transactionInfo"]
+        known = context.book.find(context.station, info["transactionId"])
+        if known is not None:
+            return known
+        if payload["eventType"] != "Started":
+            context.report(
+                Kind.TRANSACTION, f"{payload['eventType']} for transaction {info['transactionId']}, which never started"
+            )
+        evse = payload.get("evse", {}).get("id")
+        if evse is not None and (running := context.book.open_on(context.station, evse)) is not None:
+            context.report(Kind.TRANSACTION, f"a transaction on EVSE {evse}, where {running.id} still runs")
+        transaction = Transaction(
+            id=info["transactionId"],
+            station=context.station,
+            evse=evse,
+            id_token=None,
+            started_at=moment(payload["timestamp"]),
+        )
+        context.book.add(transaction)
+        return transaction
+
+    def _repeated(self, payload: dict[str, Any], transaction: Transaction, context: Context) -> None:
+        if payload in transaction.messages:
+            context.duplicated("TransactionEvent", f"{transaction.id} seqNo {payload['seqNo']}")
+        else:
+            context.report(
+                Kind.TRANSACTION, f"seqNo {payload['seqNo']} of {transaction.id} again, with another content"
+            )
+
+    def _in_sequence(self, seq_no: int, transaction: Transaction, context: Context) -> None:
+        """Events of a transaction come with consecutive numbers from 0 (E01.FR.07)."""
+        expected = max(transaction.seq_nos, default=-1) + 1
+        if seq_no in transaction.gaps:
+            transaction.gaps.remove(seq_no)
+            context.report(Kind.TRANSACTION, f"{transaction.id}: seqNo {seq_no} came after {expected - 1}")
+        elif seq_no > expected:
+            transaction.gaps.extend(range(expected, seq_no))
+            context.report(Kind.GAP, f"{transaction.id}: seqNo {seq_no} where {expected} was due")
+        transaction.seq_nos.append(seq_no)
+
+    def _take(self, payload: dict[str, Any], transaction: Transaction, context: Context) -> None:
+        kind = payload["eventType"]
+        at = moment(payload["timestamp"])
+        if not transaction.is_open:
+            context.report(Kind.TRANSACTION, f"{kind} after the end of transaction {transaction.id}")
+        if kind == "Started" and transaction.messages:
+            context.report(Kind.TRANSACTION, f"a second Started for transaction {transaction.id}")
+        transaction.advance(at, context.report)
+        info = payload["transactionInfo"]
+        transaction.messages.append(payload)
+        transaction.charging_state = info.get("chargingState", transaction.charging_state)
+        transaction.remote_start_id = info.get("remoteStartId", transaction.remote_start_id)
+        transaction.evse = payload.get("evse", {}).get("id", transaction.evse)
+        if transaction.id_token is None and "idToken" in payload:
+            transaction.id_token = payload["idToken"]["idToken"]
+        for reading in registers(payload.get("meterValue", [])):
+            transaction.read(reading, context.report)
+        if kind == "Ended":
+            transaction.stopped_at = at
+            transaction.reason = info.get("stoppedReason", "Local")  # E06.FR.08: may be left out when Local
