@@ -74,16 +74,14 @@ class Overlays:
                 "INSERT OR REPLACE INTO availability VALUES (?, ?, ?)", (evse_id, connector_id, operative)
             )
 
-    def reported_status(self, evse_id: int, connector_id: int) -> str | None:
-        """Return what the CSMS was last told of a connector (B04.FR.02)."""
-        row = self._db.row(
-            "SELECT status FROM reported_status WHERE evse_id = ? AND connector_id = ?", (evse_id, connector_id)
-        )
-        return str(row["status"]) if row is not None else None
+    def reported_status(self) -> dict[tuple[int, int], str]:
+        """Return {(evse_id, connector_id): what the CSMS was last told of it} (B04.FR.02)."""
+        rows = self._db.rows("SELECT evse_id, connector_id, status FROM reported_status")
+        return {(row["evse_id"], row["connector_id"]): row["status"] for row in rows}
 
     def set_reported_status(self, evse_id: int, connector_id: int, status: str) -> None:
         """Lazy: a power cut only means that the status is reported once more."""
-        if self.reported_status(evse_id, connector_id) == status:
+        if self.reported_status().get((evse_id, connector_id)) == status:
             return
         with self._db.change(lazy=True) as connection:
             connection.execute(

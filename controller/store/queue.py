@@ -18,7 +18,8 @@ _WAITING = """SELECT e.position, e.stream, e.kind, e.body, s.transaction_id, s.p
     WHERE e.position > s.settled_through AND s.waiting > 0"""
 
 # Whether a stream may go to this protocol and CSMS: pinned to them, or pinned to nothing yet.
-_LANE = "((s.protocol = ? AND s.csms = ?) OR s.protocol = '')"
+_PINNED = "(s.protocol = ? AND s.csms = ?)"
+_LANE = f"({_PINNED} OR s.protocol = '')"
 
 
 class Queue:
@@ -33,15 +34,17 @@ class Queue:
         *,
         lane: tuple[str, str] | None = None,
         except_streams: Collection[int] = (),
+        pinned_only: bool = False,
     ) -> list[QueuedRecord]:
         """Return the oldest events that wait, in chronological order.
 
-        lane: (protocol, csms), only what may go there. except_streams: leave these out (they wait for a retry).
+        lane: (protocol, csms), only what may go there; pinned_only: without what is pinned to nothing.
+        except_streams: leave these out (they wait for a retry).
         """
         chosen = "s.closed = 0"
         parameters: list[object] = []
         if lane is not None:
-            chosen += f" AND {_LANE}"
+            chosen += f" AND {_PINNED if pinned_only else _LANE}"
             parameters += lane
         if except_streams:
             chosen += f" AND s.id NOT IN ({','.join('?' * len(except_streams))})"

@@ -1,0 +1,66 @@
+"""The words of delivery: what an encoder gives and reads, how often to try, what to tell when it does not work out."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Protocol
+
+from controller.logic.records import MeterSampled, OpenTransaction, TransactionEvent
+from controller.logic.values import TokenInfo
+
+Event = TransactionEvent | MeterSampled
+Send = Callable[[str, Mapping[str, Any]], Awaitable[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """What an answer says. wire_id: the number a 1.6 CSMS gave the transaction. token_info: of the message's token."""
+
+    wire_id: int | None = None
+    token_info: TokenInfo | None = None
+
+
+class Encoder(Protocol):
+    """How one protocol version words an event."""
+
+    def encode(
+        self, event: Event, transaction: OpenTransaction | None, seq_no: int | None, offline: bool, at: datetime
+    ) -> tuple[str, Mapping[str, Any]] | None:
+        """Return (action, payload of JSON values), or None where this version has no message for the event.
+
+        transaction: as it stands now, ended or not; None with MeterSampled. In 1.6 its wire_id is the CSMS's number, -1 where
+        it never gave one, None only for the start itself. at: the event's mended wall time, which is its samples' too.
+        """
+
+    def accept(self, event: Event, reply: Any) -> Delivered:
+        """Read the answer that acknowledges the event's message."""
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """attempts: sendings in all, at least 1 (MessageAttempts[TransactionEvent]; TransactionMessageAttempts).
+    interval_s: MessageAttemptInterval[TransactionEvent]; TransactionMessageRetryInterval.
+    """
+
+    attempts: int
+    interval_s: float
+
+
+class Trouble(StrEnum):
+    GAVE_UP = "gave up"  # attempts used up, or the message is not well formed
+    UNDELIVERABLE = "undeliverable"  # its protocol or CSMS is no longer configured
+    MAY_BE_DOUBLED = "may be doubled"  # a StartTransaction is repeated whose answer was lost: 1.6 has no key to tell
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Something about delivery that a person should know."""
+
+    trouble: Trouble
+    position: int
+    transaction_id: str | None
+    action: str
+    why: str
