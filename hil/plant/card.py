@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from hil.plant.values import PlantReader
 
 HOLD_S = 1.0
@@ -15,6 +17,19 @@ def as_uid(token: str) -> str | None:
     except ValueError:
         return None
     return raw.hex().upper() if len(raw) in UID_BYTES else None
+
+
+@dataclass(frozen=True, slots=True)
+class CardField:
+    """present: the token in the field now. last, swipes: the newest presentation and how many there were.
+
+    is_connected: the reader is on its port.
+    """
+
+    present: str | None
+    last: str | None
+    swipes: int
+    is_connected: bool
 
 
 class ReaderModel:
@@ -33,6 +48,9 @@ class ReaderModel:
         self.present = self.last = token
         self.swipes += 1
         self._until = now + HOLD_S
+
+    def field(self) -> CardField:
+        return CardField(self.present, self.last, self.swipes, not self.is_gone)
 
     def deadline(self) -> float | None:
         return self._until

@@ -118,9 +118,12 @@ class EvseModel:
         return float(self.faults.get("over_temperature", 25.0))
 
     def meter(self, now: float) -> MeterShown | None:
-        """Return what the meter shows, None when it is silent."""
-        if "meter_silent" in self.faults or not self.supply.mains:
-            return None
+        """Return what can be read of the meter, None when nobody gets an answer of it."""
+        lost = self.faults.keys() & {"meter_silent", "meter_garbage", "meter_address"}
+        return None if lost or not self.supply.mains else self.display(now)
+
+    def display(self, now: float) -> MeterShown:
+        """Return what the meter shows on its own display."""
         volts = self.voltage_v
         power = tuple(v * i for v, i in zip(volts, self.current_a, strict=True))
         register = resolved(self.built.meter_start_wh + self.energy.at(now))

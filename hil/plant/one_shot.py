@@ -15,7 +15,7 @@ class OneShot:
         self.is_alive = False
         self.kicked_at: float | None = None
         self.drops = 0
-        self._implied = False
+        self.is_implied = False
 
     def kick(self, at: float) -> bool:
         """Return whether the kick brought it back to life."""
@@ -25,15 +25,15 @@ class OneShot:
 
     def imply(self, kicking: bool, at: float) -> bool:
         """Begin or end kicks that come by themselves as fast as they must; the end is the last kick."""
-        self._implied = kicking
+        self.is_implied = kicking
         return self.kick(at)
 
     def drop(self) -> None:
         """Power is gone: as after switching on."""
-        self.is_alive, self.kicked_at, self._implied = False, None, False
+        self.is_alive, self.kicked_at, self.is_implied = False, None, False
 
     def deadline(self) -> float | None:
-        if not self.is_alive or self._implied or self.kicked_at is None:
+        if not self.is_alive or self.is_implied or self.kicked_at is None:
             return None
         return self.kicked_at + HOLD_S
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from drivers.mock.curve import Curve
 from hil.plant import verbs
-from hil.plant.card import ReaderModel
+from hil.plant.card import CardField, ReaderModel
 from hil.plant.evse import EvseModel, Supply
 from hil.plant.meter import MeterShown
 from hil.plant.one_shot import OneShot
@@ -150,9 +150,13 @@ class Plant:
     def imply_kicks(self, kicking: bool, at: float | None = None) -> None:
         """Begin kicks that come by themselves, or end them: the safety loop was killed at that moment."""
         self._pass(at)
-        self.one_shot.imply(kicking, self._now)
-        self._resupply()
+        if self.one_shot.imply(kicking, self._now):
+            self._resupply()
         self._tell()
+
+    @property
+    def are_kicks_implied(self) -> bool:
+        return self.one_shot.is_implied
 
     # --- inputs of the controller
 
@@ -195,6 +199,21 @@ class Plant:
         """Return what the meter shows now, None when it does not answer."""
         self.touch()
         return self.evses[evse].meter(self._now)
+
+    @property
+    def adc_works(self) -> bool:
+        return "adc" not in self.station_faults
+
+    def has_phase_relay(self, evse: int) -> bool:
+        return self.evses[evse].built.has_phase_relay
+
+    def phases(self, evse: int) -> int:
+        return self.evses[evse].built.phases
+
+    def card(self, reader: str) -> CardField:
+        """Return what a reader's field shows. Raises KeyError for a reader that is not there."""
+        self.touch()
+        return self.readers[reader].field()
 
     @property
     def observed(self) -> Observed:
