@@ -1,0 +1,45 @@
+"""What the safety machines are told on each pass: levels as the ports read them, with an Enum where a port may not know."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class Level(Enum):
+    """A digital input as it was read."""
+
+    NO = "no"  # the named condition does not hold
+    YES = "yes"  # the named condition holds
+    UNKNOWN = "unknown"  # the device could not be read: act as if the worse were true
+
+
+class Mirror(Enum):
+    """The mirror contact, which moves with the main contacts whatever the coil is told."""
+
+    OPEN = "open"
+    CLOSED = "closed"
+    UNKNOWN = "unknown"  # the lines contradict each other, or could not be read
+
+
+@dataclass(slots=True)
+class Inputs:
+    """One EVSE's levels. Kept and refreshed in place: one object for the life of the process.
+
+    Plateaus and resistance keep their last value when a read fails; their time stamps then grow old, which is what the
+    machine judges. A device that the board does not have keeps the value given here. *_at_s: monotonic, when sampled.
+    """
+
+    high_v: float = 0.0
+    high_at_s: float = float("-inf")
+    low_v: float | None = None
+    low_at_s: float | None = None
+    proximity_ohm: float = float("inf")
+    proximity_at_s: float = float("-inf")
+    mirror: Mirror = Mirror.UNKNOWN
+    locked: Level = Level.NO
+    rcd_tripped: Level = Level.NO
+    rcd_error: Level = Level.NO
+    estop_pressed: Level = Level.NO
+    mains_absent: Level = Level.NO
+    outputs_failed: Level = Level.NO  # a write to this EVSE's pilot, contactor or lock raised in the last pass

@@ -1,0 +1,140 @@
+"""The invariants as the world outside sees them: fed with what the plant observed, knowing nothing of the program.
+
+Only plain values come in: contact edges, what is advertised, what the vehicle does to the pilot, kicks, and which process died. Its
+limits are those of the contact itself, so they contain the relay's and contactor's own time.
+"""
+
+from __future__ import annotations
+
+from controller.logic.invariants import INVARIANTS, TOLERANCE_S, Breach
+
+CONTACT_S = 0.040  # relay and contactor, beside the program's own budget
+KICK_S = 0.250
+STATION_EOF_S = 6.5
+LEASE_S = 2.0
+
+
+class _Evse:
+    """What is known of one EVSE from outside. *_at: since when it demands an open contact, None if it does not."""
+
+    __slots__ = ("closed", "demands", "is_advertising", "mirror_lies", "opened_at")
+
+    def __init__(self) -> None:
+        self.closed = False
+        self.is_advertising = False
+        self.opened_at = float("-inf")
+        self.demands: dict[int, tuple[float, float, str]] = {}  # invariant -> (since, limit, why)
+
+
+class PlantMonitor:
+    """Judges all EVSEs of a station. Call with times in order, and `check(now)` now and then and at the end."""
+
+    def __init__(self, evse_ids: tuple[int, ...]) -> None:
+        self._evses = {evse_id: _Evse() for evse_id in evse_ids}
+        self._told: set[tuple[int, int]] = set()
+        self._dark_at: dict[int, float] = {}
+
+    # --- what the plant saw ---------------------------------------------------------------------------------------------
+
+    def contact(self, evse_id: int, closed: bool, at_s: float) -> list[Breach]:
+        """The main contact moved."""
+        found = self.check(at_s)
+        evse = self._evses[evse_id]
+        if closed and not evse.closed and at_s - evse.opened_at < 5.0 - CONTACT_S:
+            found.append(self._breach(21, evse_id, at_s, f"closed {at_s - evse.opened_at:.2f} s after it opened"))
+        for number, (since, _limit, why) in evse.demands.items() if closed else ():
+            found.append(self._breach(number, evse_id, at_s, f"closed although {why} since {since:.3f}"))
+        if evse.closed and not closed:
+            evse.opened_at = at_s
+        evse.closed = closed
+        return found
+
+    def advertising(self, evse_id: int, is_advertising: bool, at_s: float) -> list[Breach]:
+        """The pilot that the vehicle sees tells it that it may charge, or no longer does."""
+        found = self.check(at_s)
+        evse = self._evses[evse_id]
+        evse.is_advertising = is_advertising
+        self._demand(evse, 8, not is_advertising and evse.closed, at_s, 6.5 + CONTACT_S, "PWM is off")
+        return found
+
+    def vehicle(self, evse_id: int, state: str, at_s: float) -> list[Breach]:
+        """What the vehicle's circuit really is: A..E."""
+        found = self.check(at_s)
+        evse = self._evses[evse_id]
+        self._demand(evse, 6, state in "AB", at_s, 0.100, f"the vehicle is in {state}")
+        self._demand(evse, 7, state == "E", at_s, 0.500 + CONTACT_S, "the pilot is shorted")
+        return found
+
+    def residual(self, evse_id: int, tripped: bool, at_s: float) -> list[Breach]:
+        return self._common((evse_id,), 19, tripped, at_s, 0.050 + CONTACT_S, "the RCD has tripped")
+
+    def emergency(self, stands: bool, at_s: float) -> list[Breach]:
+        """E-stop pressed, or mains absent."""
+        return self._common(tuple(self._evses), 26, stands, at_s, 0.050 + CONTACT_S, "of e-stop or mains")
+
+    def kicked(self, at_s: float) -> list[Breach]:
+        """The one-shot was kicked: a quarter of a second without the next one must open everything."""
+        found = self.check(at_s)
+        for evse in self._evses.values():
+            evse.demands[23] = (at_s, KICK_S + CONTACT_S, "the watchdog was last kicked")
+        return found
+
+    def safety_died(self, at_s: float) -> list[Breach]:
+        """Killed, crashed or stopped: open and dark within 250 ms."""
+        found = self.check(at_s)
+        for evse_id, evse in self._evses.items():
+            evse.demands[24] = (at_s, KICK_S + CONTACT_S, "the safety process is dead")
+            self._dark_at[evse_id] = at_s + KICK_S + CONTACT_S
+        return found
+
+    def safety_started(self) -> None:
+        for evse in self._evses.values():
+            evse.demands.pop(24, None)
+            evse.demands.pop(23, None)
+        self._dark_at.clear()
+
+    def station_died(self, at_s: float, *, hangs: bool = False) -> list[Breach]:
+        """The station's socket closed, or (hangs) it stopped renewing: its lease runs first."""
+        limit = STATION_EOF_S + CONTACT_S + (LEASE_S if hangs else 0.0)
+        return self._common(tuple(self._evses), 24, True, at_s, limit, "the station is gone")
+
+    def station_returned(self) -> None:
+        for evse in self._evses.values():
+            evse.demands.pop(24, None)
+
+    # --- judging --------------------------------------------------------------------------------------------------------
+
+    def check(self, now: float) -> list[Breach]:
+        """Return what has become broken by now."""
+        found = []
+        for evse_id, evse in self._evses.items():
+            for number, (since, limit, why) in evse.demands.items():
+                if evse.closed and now > since + limit + TOLERANCE_S:
+                    found += self._once(number, evse_id, now, f"contact closed {now - since:.3f} s after {why}")
+            dark_at = self._dark_at.get(evse_id)
+            if dark_at is not None and evse.is_advertising and now > dark_at + TOLERANCE_S:
+                found += self._once(24, evse_id, now, "the pilot still advertises")
+        return found
+
+    def _common(
+        self, evse_ids: tuple[int, ...], number: int, stands: bool, at_s: float, limit_s: float, why: str
+    ) -> list[Breach]:
+        found = self.check(at_s)
+        for evse_id in evse_ids:
+            self._demand(self._evses[evse_id], number, stands, at_s, limit_s, why)
+        return found
+
+    def _demand(self, evse: _Evse, number: int, stands: bool, at_s: float, limit_s: float, why: str) -> None:
+        if stands:
+            evse.demands.setdefault(number, (at_s, limit_s, why))
+        else:
+            evse.demands.pop(number, None)
+
+    def _once(self, number: int, evse_id: int, at_s: float, detail: str) -> list[Breach]:
+        if (number, evse_id) in self._told:
+            return []
+        self._told.add((number, evse_id))
+        return [self._breach(number, evse_id, at_s, detail)]
+
+    def _breach(self, number: int, evse_id: int, at_s: float, detail: str) -> Breach:
+        return Breach(number, evse_id, at_s, f"{INVARIANTS[number]}; {detail}")

@@ -1,0 +1,150 @@
+"""Over-current and voltage from the measurements that a permit's renewals carry.
+
+Rules
+1. A measurement older than 10 s counts as missing: nothing is judged from it, and a running count starts anew.
+2. Any phase above (signalled + 0.5 A) x 1.10 for 7 s: stop. Above 1.5 x signalled for 1 s: open. "Signalled" is the highest
+   current the duty told in the last 5 s: the vehicle has that long to follow.
+3. Voltage outside 0.85..1.10 of nominal for 5 s: suspend, until it was inside for 5 s.
+4. Only the EVSE's own phases are judged.
+"""
+
+from __future__ import annotations
+
+from controller.logic.evse import Measurements
+
+STALE_S = 10.0
+MARGIN_A = 0.5
+MARGIN = 1.10
+FAR_ABOVE = 1.5
+OVER_S = 7.0
+FAR_OVER_S = 1.0
+FOLLOW_S = 5.0
+NOMINAL_V = 230.0
+LOW_SHARE = 0.85
+HIGH_SHARE = 1.10
+VOLTAGE_S = 5.0
+TOLERANCE_S = 1e-6
+
+
+class _Lasting:
+    """A condition that must last: `is_due` once it stood for its time."""
+
+    __slots__ = ("_for_s", "_since")
+
+    def __init__(self, for_s: float) -> None:
+        self._for_s = for_s
+        self._since: float | None = None
+
+    def tell(self, stands: bool, at_s: float) -> None:
+        if not stands:
+            self._since = None
+        elif self._since is None:
+            self._since = at_s
+
+    def is_due(self, now: float) -> bool:
+        return self._since is not None and now >= self._since + self._for_s - TOLERANCE_S
+
+    def deadline(self, now: float) -> float | None:
+        if self._since is None or self.is_due(now):
+            return None
+        return self._since + self._for_s
+
+
+class Protection:
+    """Judges one EVSE's measurements. The four claims hold as of the last `judge`."""
+
+    __slots__ = (
+        "_allowed_a",
+        "_far_over",
+        "_high",
+        "_inside",
+        "_low",
+        "_lowered_at",
+        "_measurements",
+        "_over",
+        "_phases",
+        "_signalled_a",
+        "_taken_at",
+        "is_far_over_current",
+        "is_over_current",
+        "is_over_voltage",
+        "is_under_voltage",
+    )
+
+    def __init__(self, phases: int) -> None:
+        self._phases = phases
+        self._measurements: Measurements | None = None
+        self._taken_at = float("-inf")
+        self._signalled_a = 0.0
+        self._allowed_a = 0.0
+        self._lowered_at = float("-inf")
+        self._over = _Lasting(OVER_S)
+        self._far_over = _Lasting(FAR_OVER_S)
+        self._high = _Lasting(VOLTAGE_S)
+        self._low = _Lasting(VOLTAGE_S)
+        self._inside = _Lasting(VOLTAGE_S)
+        self.is_over_current = False
+        self.is_far_over_current = False
+        self.is_over_voltage = False
+        self.is_under_voltage = False
+
+    def measured(self, measurements: Measurements, now: float) -> None:
+        """A permit brought measurements, `age_s` old now."""
+        if measurements.age_s > STALE_S:
+            return
+        self._measurements = measurements
+        self._taken_at = now - max(0.0, measurements.age_s)
+
+    def judge(self, signalled_a: float, is_energised: bool, now: float) -> None:
+        """signalled_a: what the duty tells now; 0 under X1, where the forced opening is the protection."""
+        self._follow(signalled_a, now)
+        if self._measurements is None:
+            return
+        if now >= self._taken_at + STALE_S - TOLERANCE_S:
+            self._measurements = None
+            for lasting in (self._over, self._far_over, self._high, self._low, self._inside):
+                lasting.tell(False, now)
+        else:
+            self._judge_current(self._measurements, is_energised, now)
+            self._judge_voltage(self._measurements, now)
+        self.is_over_current = self._over.is_due(now)
+        self.is_far_over_current = self._far_over.is_due(now)
+        if self._inside.is_due(now):
+            self.is_over_voltage = self.is_under_voltage = False
+        self.is_over_voltage = self.is_over_voltage or self._high.is_due(now)
+        self.is_under_voltage = self.is_under_voltage or self._low.is_due(now)
+
+    def _follow(self, signalled_a: float, now: float) -> None:
+        if signalled_a != self._signalled_a:
+            if signalled_a < self._signalled_a:
+                self._lowered_at = now
+            self._signalled_a = signalled_a
+        if signalled_a >= self._allowed_a or now >= self._lowered_at + FOLLOW_S - TOLERANCE_S:
+            self._allowed_a = signalled_a
+
+    def _judge_current(self, measurements: Measurements, is_energised: bool, now: float) -> None:
+        most = max(measurements.current_a[: self._phases], default=0.0)
+        judged = is_energised and self._signalled_a > 0.0
+        self._over.tell(judged and most > (self._allowed_a + MARGIN_A) * MARGIN, now)
+        self._far_over.tell(judged and most > self._allowed_a * FAR_ABOVE, now)
+
+    def _judge_voltage(self, measurements: Measurements, now: float) -> None:
+        volts = measurements.voltage_v[: self._phases]
+        high = bool(volts) and max(volts) > NOMINAL_V * HIGH_SHARE
+        low = bool(volts) and min(volts) < NOMINAL_V * LOW_SHARE
+        self._high.tell(high, now)
+        self._low.tell(low, now)
+        self._inside.tell(bool(volts) and not high and not low, now)
+
+    def deadline(self, now: float) -> float | None:
+        """Return when a claim would next change with the same measurements and signal."""
+        if self._measurements is None:
+            return None
+        due = [self._taken_at + STALE_S]
+        if self._allowed_a > self._signalled_a:
+            due.append(self._lowered_at + FOLLOW_S)
+        for lasting in (self._over, self._far_over, self._high, self._low, self._inside):
+            at = lasting.deadline(now)
+            if at is not None:
+                due.append(at)
+        return min(due)

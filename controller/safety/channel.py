@@ -1,0 +1,243 @@
+"""One EVSE inside the loop: its ports, its machine, its monitor. Reads levels in, writes what changed out."""
+
+from __future__ import annotations
+
+from controller.hal import DeviceError, LockMotion, MirrorReading
+from controller.logic.evse import Measurements, PilotOutput
+from controller.logic.inputs import Inputs, Level, Mirror
+from controller.logic.invariants import Breach, Monitor, TracePoint, Watched
+from controller.logic.lock import Motion
+from controller.logic.pilot import PilotMachine
+from controller.logic.rcd import Step
+from controller.safety.ports import EvsePorts
+
+_MIRRORS = {
+    MirrorReading.OPEN: Mirror.OPEN,
+    MirrorReading.CLOSED: Mirror.CLOSED,
+    MirrorReading.UNKNOWN: Mirror.UNKNOWN,
+}
+_MOTIONS = {Motion.LOCK: LockMotion.LOCK, Motion.UNLOCK: LockMotion.UNLOCK, Motion.REST: LockMotion.REST}
+_FRESH_S = 10.0
+
+
+def level(holds: bool) -> Level:
+    return Level.YES if holds else Level.NO
+
+
+class EvseChannel:
+    """Per pass: `begin`, `read`, `decide`, `write_openings`, `write`, `judge`, in this order for all EVSEs together."""
+
+    def __init__(self, ports: EvsePorts, now: float, run_id: str) -> None:
+        self.ports = ports
+        self.config = ports.config
+        self.machine = PilotMachine(ports.config, now, run_id)
+        self.inputs = Inputs()
+        self.point = TracePoint()
+        self.monitor = Monitor(
+            Watched(
+                ports.config.evse_id,
+                ports.config.hardware_max_a,
+                ports.config.has_lock,
+                ports.config.has_ventilation,
+                ports.config.has_rcd_test,
+            )
+        )
+        self.device_errors = 0
+        self.last_error: DeviceError | None = None
+        self.could_open = True  # the last write that opens the contactor succeeded
+        self._contactor: tuple[bool, int] | None = None  # as last written; None: unknown
+        self._pilot: tuple[PilotOutput, float | None] | None = None
+        self._motion: Motion | None = None
+        self._rcd_test: bool | None = None
+        self._drawn: Measurements | None = None
+        self._drawn_a: float | None = None
+        self._drawn_at = float("-inf")
+
+    # --- reading --------------------------------------------------------------------------------------------------------
+
+    def begin(self) -> None:
+        """Start this pass's conversions."""
+        try:
+            self.ports.pilot_sense.begin()
+        except DeviceError as error:
+            self._failed(error)
+
+    def read(self, estop_pressed: Level, mains_absent: Level) -> None:
+        """Refresh the inputs. What cannot be read is unknown, or grows old."""
+        inputs, ports = self.inputs, self.ports
+        inputs.estop_pressed = estop_pressed
+        inputs.mains_absent = mains_absent
+        try:
+            inputs.mirror = _MIRRORS[ports.contactor.mirror()]
+        except DeviceError as error:
+            inputs.mirror = Mirror.UNKNOWN
+            self._failed(error)
+        self._read_lock()
+        self._read_residual()
+        self._read_analogue()
+
+    def _read_lock(self) -> None:
+        if self.ports.lock is None:
+            return
+        try:
+            self.inputs.locked = level(self.ports.lock.is_locked())
+        except DeviceError as error:
+            self.inputs.locked = Level.UNKNOWN
+            self._failed(error)
+
+    def _read_residual(self) -> None:
+        inputs, residual = self.inputs, self.ports.residual
+        if residual is None:
+            return
+        try:
+            inputs.rcd_tripped = level(residual.is_tripped())
+            inputs.rcd_error = level(residual.has_error())
+        except DeviceError as error:
+            inputs.rcd_tripped = Level.UNKNOWN
+            self._failed(error)
+
+    def _read_analogue(self) -> None:
+        inputs, ports = self.inputs, self.ports
+        try:
+            reading = ports.pilot_sense.collect()
+            inputs.high_v, inputs.high_at_s = reading.high_v, reading.high_at_s
+            inputs.low_v, inputs.low_at_s = reading.low_v, reading.low_at_s
+        except DeviceError as error:
+            self._failed(error)
+        if ports.proximity is None:
+            return
+        try:
+            proximity = ports.proximity.read()
+            inputs.proximity_ohm, inputs.proximity_at_s = proximity.resistance_ohm, proximity.at_s
+        except DeviceError as error:
+            self._failed(error)
+
+    # --- deciding and writing -------------------------------------------------------------------------------------------
+
+    def decide(self, now: float) -> None:
+        self.machine.step(self.inputs, now)
+
+    def write_openings(self) -> None:
+        """What makes safe goes out first, for every EVSE, before anything else is written."""
+        self.inputs.outputs_failed = Level.NO
+        if not self.machine.outputs.closed:
+            self._write_contactor()
+
+    def write(self) -> None:
+        """Write the rest: the pilot, then the lock, the test line, and last a contactor that closes."""
+        out = self.machine.outputs
+        self._write_pilot()
+        try:
+            if self.ports.lock is not None and out.motion is not self._motion:
+                self._motion = None
+                self.ports.lock.drive(_MOTIONS[out.motion])
+                self._motion = out.motion
+            if self.ports.residual is not None and out.rcd_test is not self._rcd_test:
+                self._rcd_test = None
+                if self.config.has_rcd_test:
+                    self.ports.residual.test(out.rcd_test)
+                self._rcd_test = out.rcd_test
+        except DeviceError as error:
+            self._write_failed(error)
+        if out.closed:
+            self._write_contactor()
+
+    def _write_contactor(self) -> None:
+        out = self.machine.outputs
+        wanted = (out.closed, out.phases)
+        if wanted == self._contactor:
+            return
+        self._contactor = None
+        try:
+            self.ports.contactor.command(out.closed, out.phases)
+            self._contactor = wanted
+            self.could_open = True
+        except DeviceError as error:
+            self.could_open = out.closed
+            self._write_failed(error)
+
+    def _write_pilot(self) -> None:
+        out = self.machine.outputs
+        wanted = (out.pilot, out.duty_pct)
+        if wanted == self._pilot:
+            return
+        self._pilot = None
+        try:
+            self._drive_pilot(out.pilot, out.duty_pct)
+            self._pilot = wanted
+        except DeviceError as error:
+            self._write_failed(error)
+
+    def _drive_pilot(self, output: PilotOutput, duty_pct: float | None) -> None:
+        driver = self.ports.pilot_driver
+        if output is PilotOutput.X2 and duty_pct is not None:
+            driver.pulse(duty_pct)
+        elif output is PilotOutput.F:
+            driver.steady_low()
+        elif output is PilotOutput.E:
+            driver.disconnect()
+        else:
+            driver.steady_high()
+
+    def make_safe(self) -> None:
+        """Open, stop advertising, let the lock rest: each whatever became of the others. Nothing is assumed written."""
+        self._contactor = self._pilot = self._motion = self._rcd_test = None
+        ports = self.ports
+        self.could_open = False
+        try:
+            ports.contactor.command(False, self.machine.outputs.phases)
+            self.could_open = True
+        except DeviceError as error:
+            self._failed(error)
+        try:
+            ports.pilot_driver.steady_high()
+        except DeviceError as error:
+            self._failed(error)
+        try:
+            if ports.lock is not None:
+                ports.lock.drive(LockMotion.REST)
+            if ports.residual is not None and self.config.has_rcd_test:
+                ports.residual.test(False)
+        except DeviceError as error:
+            self._failed(error)
+
+    def _failed(self, error: DeviceError) -> None:
+        self.device_errors += 1
+        self.last_error = error
+
+    def _write_failed(self, error: DeviceError) -> None:
+        self.inputs.outputs_failed = Level.YES
+        self._failed(error)
+
+    # --- judging --------------------------------------------------------------------------------------------------------
+
+    def measured(self, measurements: Measurements, now: float) -> None:
+        """A permit brought measurements: the monitor judges them beside the machine."""
+        if measurements.current_a and measurements.age_s <= _FRESH_S:
+            self._drawn_a = max(measurements.current_a[: self.config.phases])
+            self._drawn_at = now - measurements.age_s
+
+    def judge(self, now: float) -> list[Breach]:
+        """Show the monitor what this pass read and drove."""
+        machine, inputs, point = self.machine, self.inputs, self.point
+        out, permit = machine.outputs, machine.permit
+        point.at_s = now
+        point.closed, point.phases = out.closed, out.phases
+        point.output, point.duty_pct, point.signalled_a = out.pilot, out.duty_pct, machine.signalled_a
+        point.motion = out.motion
+        point.pilot = machine.plateau.state
+        point.high_v, point.high_at_s = inputs.high_v, inputs.high_at_s
+        point.low_v, point.low_at_s = inputs.low_v, inputs.low_at_s
+        point.mirror, point.locked = inputs.mirror, inputs.locked
+        point.rcd_tripped = inputs.rcd_tripped
+        point.estop_pressed, point.mains_absent = inputs.estop_pressed, inputs.mains_absent
+        point.is_testing = machine.self_test.step is not Step.RESTING
+        point.tested_at_s = machine.self_test.passed_at_s
+        point.cable_a = machine.cable_a
+        point.faults = machine.faults.ids
+        point.is_explained = out.closed or machine.against != 0
+        point.permit_until_s = machine.permit_until_s
+        point.permit_a = permit.max_current_a if permit is not None else 0.0
+        point.record_id = permit.charging_record_id if permit is not None else ""
+        point.drawn_a = self._drawn_a if now - self._drawn_at < _FRESH_S else None
+        return self.monitor.observe(point)

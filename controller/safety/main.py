@@ -1,0 +1,96 @@
+"""The safety process: outputs safe first, then ports, socket, loop; outputs safe at every end."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import uuid
+from collections.abc import Callable, Sequence
+from types import FrameType
+from typing import TYPE_CHECKING
+
+from controller.logic.invariants import Breach
+from controller.notify import Notifier, watchdog_period_s
+from controller.safety.loop import SafetyLoop
+from controller.safety.realtime import enter_real_time
+from controller.safety.server import StationServer
+from controller.safety.supervisor import SafetySupervisor
+from controller.wiring_safety import build_safety
+
+if TYPE_CHECKING:
+    from controller.config import BoardConfig, StationConfig
+
+_log = logging.getLogger(__name__)
+
+
+def run(config: StationConfig, board: BoardConfig, ready: Callable[[], None]) -> int:
+    """Run until SIGTERM or SIGINT and return 0. Raises DeviceError, OSError, or what a pass raised: outputs are safe then."""
+    stopped = _Stop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, stopped)
+    wiring = build_safety(board)
+    try:
+        supervisor = SafetySupervisor(
+            wiring.evses, wiring.board, wiring.buses.monotonic(), uuid.uuid4().hex, told=_log_breaches
+        )
+        try:
+            server = StationServer(config.safety_socket)
+            try:
+                _loop(supervisor, server, board, stopped, ready)
+            finally:
+                supervisor.make_safe()
+                server.close()
+        finally:
+            supervisor.make_safe()
+    finally:
+        wiring.buses.close()
+    return 0
+
+
+def _loop(
+    supervisor: SafetySupervisor, server: StationServer, board: BoardConfig, stopped: _Stop, ready: Callable[[], None]
+) -> None:
+    notifier = Notifier.from_environment()
+    alive_s = watchdog_period_s()
+    loop = SafetyLoop(
+        supervisor,
+        server,
+        board.period_ms / 1000.0,
+        alive=notifier.alive if alive_s is not None else _nothing,
+        alive_s=alive_s or 0.5,
+    )
+    stopped.loop = loop
+    refused = enter_real_time()
+    if refused:
+        _log.info("running without real-time guarantees: %s", "; ".join(refused))
+    if not stopped.called:
+        loop.run(ready)
+    notifier.stopping()
+    _log.info(
+        "stopping: outputs safe; %d passes, %d overruns, longest pass %.1f ms",
+        supervisor.passes,
+        loop.overruns,
+        loop.longest_s * 1000.0,
+    )
+
+
+class _Stop:
+    """Signal handler: tells the loop to end after the pass it is in."""
+
+    def __init__(self) -> None:
+        self.called = False
+        self.loop: SafetyLoop | None = None
+
+    def __call__(self, number: int, frame: FrameType | None) -> None:
+        self.called = True
+        if self.loop is not None:
+            self.loop.stop = True
+
+
+def _nothing() -> None:
+    pass
+
+
+def _log_breaches(breaches: Sequence[Breach]) -> None:
+    for breach in breaches:
+        _log.critical("%s", breach)

@@ -1,0 +1,39 @@
+"""The hardware of a board as the safety loop holds it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from controller.hal import (
+    ConnectorLock,
+    Contactor,
+    DigitalInput,
+    PilotDriver,
+    PilotSense,
+    ProximitySense,
+    ResidualCurrent,
+    Watchdog,
+)
+from controller.logic.pilot import EvseConfig
+
+
+@dataclass(frozen=True, slots=True)
+class EvsePorts:
+    """One EVSE. proximity, lock: None for a tethered cable. residual: None where the device upstream protects."""
+
+    config: EvseConfig
+    pilot_driver: PilotDriver
+    pilot_sense: PilotSense
+    contactor: Contactor
+    proximity: ProximitySense | None = None
+    lock: ConnectorLock | None = None
+    residual: ResidualCurrent | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BoardPorts:
+    """What the EVSEs share. mains: active while mains is present. estop: active while pressed."""
+
+    watchdog: Watchdog | None = None
+    mains: DigitalInput | None = None
+    estop: DigitalInput | None = None
