@@ -1,4 +1,4 @@
-"""How facts lie in the database: JSON objects named like the record's fields, absent where the value is None.
+"""How facts lie in the database: JSON objects named like the record's fields; in events, None is left out.
 
 An instant is `{"boot_id", "monotonic_s", "wall", "quality"}` with `wall` as RFC 3339 text. Enums are their OCPP names.
 A field that a later version adds with a default reads as that default in older rows; a field that is gone is ignored,
@@ -26,8 +26,13 @@ def kind_of(event: TransactionEvent | MeterSampled) -> str:
 
 
 def encode(value: Any) -> str:
-    """Return the JSON text of a record (a dataclass whose optional fields have defaults)."""
-    return msgspec.json.encode(_lean(msgspec.to_builtins(value))).decode()
+    """Return the JSON text of a record or value."""
+    return msgspec.json.encode(value).decode()
+
+
+def encode_event(event: TransactionEvent | MeterSampled) -> str:
+    """Return the JSON text of an event, without the many fields that are None (all of which default to it)."""
+    return msgspec.json.encode(_lean(msgspec.to_builtins(event))).decode()
 
 
 def decode(text: str, kind: type[T]) -> T:

@@ -20,6 +20,7 @@ from controller.store.exc import NewerSchema, StorageFull, StoreError, StoreUnus
 from controller.store.schema import APPLICATION_ID, MIGRATIONS, PAGE_BYTES
 
 _MAGIC = b"SQLite format 3\0"
+_BUSY_S = 0.3  # the event loop waits: a reader never holds us up, a second writer is a mistake
 _DAMAGE = {"SQLITE_CORRUPT", "SQLITE_NOTADB"}
 
 
@@ -172,7 +173,7 @@ class Database:
             raise StoreUnusable(f"{self.path}: {error}; check the directory's owner and the card") from error
 
     def _prepared(self) -> sqlite3.Connection:
-        connection = sqlite3.connect(self.path, isolation_level=None, timeout=2.0)
+        connection = sqlite3.connect(self.path, isolation_level=None, timeout=_BUSY_S)
         try:
             connection.row_factory = sqlite3.Row
             _check_owner(connection, self.path)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 
 from controller.logic.records import EventKind, MeterSampled, TransactionEvent
-from controller.store.codec import encode, kind_of
+from controller.store.codec import encode, encode_event, kind_of
 from controller.store.exc import UnknownRecord
 
 
@@ -41,7 +41,7 @@ def append(connection: sqlite3.Connection, stream: int, event: TransactionEvent 
     """Add a fact at the end of the queue and of its stream."""
     position = connection.execute(
         "INSERT INTO events (stream, kind, may_drop, body) VALUES (?, ?, ?, ?)",
-        (stream, kind_of(event), may_drop(event), encode(event)),
+        (stream, kind_of(event), may_drop(event), encode_event(event)),
     ).lastrowid
     register, state, ended = None, None, False
     if isinstance(event, TransactionEvent):

@@ -18,7 +18,7 @@ from controller.logic.values import IdToken, Stamp
 from controller.store import events
 from controller.store.codec import decode, encode
 from controller.store.database import Database
-from controller.store.exc import UnknownRecord
+from controller.store.exc import StorageFull, UnknownRecord
 
 TRANSACTION_COLUMNS = """SELECT t.*, s.protocol, s.csms, s.first_position, s.last_position, s.last_register_wh, s.last_stamp, s.charging_state,
     (SELECT session_id FROM session_transactions WHERE transaction_id = t.id ORDER BY rowid DESC LIMIT 1) AS session_id,
@@ -119,6 +119,8 @@ class Transactions:
             stream = events.stream_of(connection, transaction_id)
             if isinstance(event, TransactionEvent):
                 _update_transaction(connection, event)
+            if events.may_drop(event):
+                self._make_room(connection)
             events.append(connection, stream, event)
             self._keep_bounded(connection)
 
@@ -163,16 +165,21 @@ class Transactions:
             if not cursor.rowcount:
                 raise UnknownRecord(f"no transaction {transaction_id} in the store")
 
+    def _make_room(self, connection: sqlite3.Connection) -> None:
+        """Below the floor thin out what waits (E12.FR.04); what room is left then belongs to the ends of transactions."""
+        if not self._db.has_space() and not events.thin(connection, self._db.wall_text()):
+            raise StorageFull(f"{self._db.path}: the room left is kept for ending transactions; free some space")
+
     def _keep_bounded(self, connection: sqlite3.Connection) -> None:
-        """Thin out updates above the bound, or when the card is short of room (E12.FR.04)."""
+        """Thin out updates once more events wait than the bound."""
+        bound = self._db.limits.max_waiting
         waiting = connection.execute("SELECT sum(waiting) FROM streams WHERE closed = 0").fetchone()[0]
         if waiting > self._thin_above:
-            at = self._db.wall_text()
-            waiting -= events.thin(connection, at)
+            waiting -= events.thin(connection, self._db.wall_text())
             # Where begins and ends alone are over the bound there is nothing to gain by looking again at each event.
-            self._thin_above = max(self._db.limits.max_waiting, waiting + self._db.limits.max_waiting // 10)
-        elif waiting <= self._db.limits.max_waiting:
-            self._thin_above = self._db.limits.max_waiting
+            self._thin_above = max(bound, waiting + bound // 10)
+        elif waiting <= bound:
+            self._thin_above = bound
 
 
 def as_transaction(row: sqlite3.Row) -> OpenTransaction:
