@@ -159,6 +159,8 @@ class DeviceModel:
         found = {}
         for key, overlay in self._storage.variables().items():
             variable = self._variables.get(_folded(key))
+            if variable is None and "." not in key:
+                continue  # a 1.6 key without a variable
             if variable is None or variable.is_fixed or variable.default is None:
                 _log.warning("a stored value of %s is ignored: there is no such setting", key)
                 continue
@@ -175,6 +177,9 @@ class DeviceModel:
     def subscribe(self, watcher: Callable[[str], None]) -> None:
         """Call `watcher` with the key text after every change."""
         self._watchers.append(watcher)
+
+    def unsubscribe(self, watcher: Callable[[str], None]) -> None:
+        self._watchers.remove(watcher)
 
     def variables(self) -> tuple[Variable, ...]:
         return tuple(self._variables.values())
@@ -215,7 +220,7 @@ class DeviceModel:
         self._overlay[folded] = checked
         if not variable.needs_reboot:
             self._running[folded] = checked
-        for watcher in self._watchers:
+        for watcher in tuple(self._watchers):
             watcher(variable.key)
         return SetResult(SetOutcome.NEEDS_REBOOT if variable.needs_reboot else SetOutcome.ACCEPTED)
 

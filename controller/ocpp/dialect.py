@@ -17,10 +17,11 @@ from controller.clock import Clock
 from controller.logic.values import IdToken, TokenInfo
 from controller.ocpp.device_model import DeviceModel
 from controller.ocpp.exc import CallError
+from controller.ocpp.outbox import Encoder, RetryPolicy
 from controller.ocpp.ports import ChargingStation
 from controller.ocpp.rpc import Handler, Payload
 from controller.ocpp.schema import Codec
-from controller.ocpp.storage import Storage
+from controller.store.store import Store
 
 SILENCE = CallError("", "no answer at all")
 
@@ -99,6 +100,9 @@ class Uplink(Protocol):
     def boot_again(self) -> None:
         """Send BootNotification without waiting for the interval (B02.FR.04)."""
 
+    def reconnect(self) -> None:
+        """Close and connect again, with the credentials as they are now (A01)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Context:
@@ -106,14 +110,14 @@ class Context:
 
     station: ChargingStation
     model: DeviceModel
-    store: Storage
+    store: Store
     clock: Clock
     uplink: Uplink
     identity: Identity
 
 
 class Dialect(Protocol):
-    """One OCPP version. `encoder` is the version's `outbox.Encoder`."""
+    """One OCPP version."""
 
     @property
     def codec(self) -> Codec: ...
@@ -123,7 +127,10 @@ class Dialect(Protocol):
         """Action to handler. A handler gets the decoded request struct, raises CallError to answer a CALLERROR."""
 
     @property
-    def encoder(self) -> Any: ...
+    def encoder(self) -> Encoder: ...
+
+    def retry_policy(self) -> RetryPolicy:
+        """How often and how far apart a transaction message is repeated that the CSMS fails to process."""
 
     def refusal(self, registration: Registration, action: str) -> CallError | None:
         """Return why a request is not even looked at in this state of registration, or SILENCE, or None."""

@@ -1,4 +1,4 @@
-"""What the OCPP side keeps between runs: the part of the store it uses itself."""
+"""The part of the store that the device model needs, so that a configuration can be checked without a database."""
 
 from __future__ import annotations
 
@@ -20,13 +20,3 @@ class VariableStorage(Protocol):
     def variables(self) -> Mapping[str, Overlay]: ...
 
     def set_variable(self, key: str, value: str, source: str) -> None: ...
-
-
-class Storage(VariableStorage, Protocol):
-    def reported_status(self) -> Mapping[tuple[int, int], str]: ...
-
-    def set_reported_status(self, evse_id: int, connector_id: int, status: str) -> None: ...
-
-    def cache_clear(self) -> None: ...
-
-    def queued_count(self, transaction_id: str | None = None) -> int: ...

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Protocol
+from urllib.parse import quote
 
 from controller.ocpp.exc import ConnectFailed, ConnectionLost
 
-__all__ = ["ConnectFailed", "Connection", "ConnectionLost", "Connector"]
+__all__ = ["ConnectFailed", "Connection", "ConnectionLost", "Connector", "connection_url"]
+
+
+def connection_url(endpoint: str, identity: str) -> str:
+    """Return the connection URL (Part 4 §3.1.1): the endpoint, a slash, the identity percent-encoded."""
+    return f"{endpoint.rstrip('/')}/{quote(identity, safe='')}"
 
 
 class Connection(Protocol):

@@ -1,0 +1,315 @@
+"""One connection with the CSMS, from its opening to its end: registration, then everything that needs it.
+
+What must outlive the connection (is the station accepted, when may it boot again, since when is it offline) is in `Memory`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from random import Random
+from typing import Any
+
+from msgspec import Struct
+
+from controller.clock import Clock
+from controller.logic.values import ClockQuality
+from controller.ocpp.device_model import DeviceModel, SetOutcome
+from controller.ocpp.dialect import BootAnswer, BootReason, Dialect, Message, Registration
+from controller.ocpp.exc import CallError, CallTimeout, ConnectionLost, ErrorCode
+from controller.ocpp.outbox import Outbox
+from controller.ocpp.ports import ChargingStation
+from controller.ocpp.rpc import Rpc
+from controller.ocpp.status import StatusReporter
+from controller.ocpp.transport import Connection
+from controller.store.store import Store
+
+_log = logging.getLogger(__name__)
+
+_HEARTBEAT = "OCPPCommCtrlr.HeartbeatInterval"
+_OWN_BOOT_WAIT_S = 60.0  # B02.FR.07, B03.FR.05
+_DAY_S = 86400.0
+_CLOCK_TOLERANCE_S = 1.0  # half of a slow round trip: smaller differences are noise, not news
+_MAX_SILENCES = 3
+
+
+class Memory:
+    """What the client knows across connections, for as long as the program runs."""
+
+    def __init__(self, boot_reason: BootReason) -> None:
+        self.registration = Registration.NONE
+        self.known_to: tuple[str, str] | None = None  # protocol and CSMS that gave this registration
+        self.boot_reason = boot_reason
+        self.boot_not_before_s = 0.0
+        self.offline_at_s: float | None = None
+
+    def offline_since(self, now_s: float) -> None:
+        """Note the loss of a connection; the first loss counts."""
+        if self.offline_at_s is None:
+            self.offline_at_s = now_s
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a conversation works with. heard: called at every valid answer. csms: names the CSMS."""
+
+    station: ChargingStation
+    model: DeviceModel
+    store: Store
+    clock: Clock
+    random: Random
+    outbox: Outbox
+    csms: str
+    heard: Callable[[], None]
+    tell_frame: Callable[[str, str], None]
+    tell_link: Callable[[str, str], None]
+
+
+class Conversation:
+    """`run` it once. `call` is for whoever may send now; who may is the caller's business."""
+
+    def __init__(
+        self, connection: Connection, protocol: str, dialect: Dialect, memory: Memory, surroundings: Surroundings
+    ) -> None:
+        self._protocol = protocol
+        self.dialect = dialect
+        self._memory = memory
+        self._around = surroundings
+        self._boot_wanted = asyncio.Event()
+        self._revoked = asyncio.Event()
+        self._was_revoked = False
+        self._ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self._rearm = asyncio.Event()
+        self._last_heartbeat_s = surroundings.clock.monotonic()
+        self._silences = 0
+        self._greets = False  # nothing has been said on this connection yet that proves the CSMS is there
+        self.is_online = False
+        self.statuses = StatusReporter(dialect, protocol, surroundings.store, self.call)
+        self._rpc = Rpc(
+            connection,
+            dialect.codec,
+            dialect.handlers,
+            gate=lambda action: dialect.refusal(memory.registration, action),
+            call_timeout_s=lambda: surroundings.model.float("OCPPCommCtrlr.MessageTimeout[Default]"),
+            random=surroundings.random,
+            on_frame=surroundings.tell_frame,
+            heard=surroundings.heard,
+        )
+
+    async def run(self) -> str:
+        """Converse until the connection ends; return how it did."""
+        self._around.model.subscribe(self._variable_changed)
+        reading = asyncio.create_task(self._rpc.run())
+        working = asyncio.create_task(self._work())
+        try:
+            ends: set[asyncio.Future[Any]] = {reading, working, self._ended}
+            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+            return self._how(reading, working)
+        finally:
+            self.is_online = False
+            self._around.model.unsubscribe(self._variable_changed)
+            for task in (reading, working):
+                task.cancel()
+            await asyncio.gather(reading, working, return_exceptions=True)
+
+    def _how(self, reading: asyncio.Task[ConnectionLost], working: asyncio.Task[None]) -> str:
+        if self._ended.done():
+            return self._ended.result()
+        if reading.done():
+            return str(reading.result())
+        error = working.exception()
+        if isinstance(error, ConnectionLost):
+            return str(error)
+        _log.error("the conversation with the CSMS failed", exc_info=error)
+        return f"internal error: {error}"
+
+    def leave(self, why: str) -> None:
+        """End the connection from our side."""
+        if not self._ended.done():
+            self._ended.set_result(why)
+
+    def boot_now(self) -> None:
+        """Send BootNotification at once (TriggerMessage, B02.FR.04)."""
+        self._memory.boot_reason = BootReason.TRIGGERED
+        self._memory.boot_not_before_s = 0.0
+        self._boot_wanted.set()
+
+    async def call(self, message: Message) -> Struct:
+        """Raises ConnectionLost, CallTimeout, CallError, PayloadError."""
+        try:
+            answer = await self._rpc.call(message.action, message.payload)
+        except CallTimeout:
+            self._unanswered()
+            raise
+        except CallError as error:
+            if error.code == ErrorCode.SECURITY_ERROR and self.is_online and not self._was_revoked:
+                # B01.FR.10: the CSMS does not know that it accepted us (it was restarted). Once per connection.
+                _log.warning("the CSMS takes us for unregistered: booting again")
+                self._was_revoked = True
+                self._revoked.set()
+            raise
+        self._silences = 0
+        return answer
+
+    def _unanswered(self) -> None:
+        """Without pings nothing else would ever notice a dead line."""
+        self._silences += 1
+        if self._silences >= _MAX_SILENCES and self._around.model.int("OCPPCommCtrlr.WebSocketPingInterval") == 0:
+            self.leave(f"{self._silences} calls in a row were not answered")
+
+    async def heartbeat(self) -> None:
+        """Raises ConnectionLost, CallTimeout, CallError."""
+        self._last_heartbeat_s = self._around.clock.monotonic()
+        answer = await self.call(self.dialect.heartbeat_request())
+        self._believe(self.dialect.heartbeat_answer(answer))
+
+    # --- registration ---
+
+    async def _work(self) -> None:
+        while True:
+            await self._register()
+            await self._stay_online()
+            self._revoked.clear()
+            self._memory.registration = Registration.NONE
+
+    async def _register(self) -> None:
+        """Return once accepted; a reconnection to whom accepted us needs no boot (Part 4 §5.3)."""
+        memory = self._memory
+        if memory.known_to != self._peer:
+            memory.registration = Registration.NONE
+        if memory.registration is Registration.ACCEPTED:
+            self._go_online(None)
+            return
+        while not await self._boot():
+            pass
+
+    @property
+    def _peer(self) -> tuple[str, str]:
+        return (self._protocol, self._around.csms)
+
+    async def _wait_for_boot_time(self) -> None:
+        wait_s = self._memory.boot_not_before_s - self._around.clock.monotonic()
+        if wait_s > 0:
+            try:
+                async with asyncio.timeout(wait_s):
+                    await self._boot_wanted.wait()
+            except TimeoutError:
+                pass
+
+    async def _boot(self) -> bool:
+        """Boot when it is time; return whether that got us accepted."""
+        memory = self._memory
+        self._boot_wanted.clear()
+        await self._wait_for_boot_time()
+        try:
+            reply = await self.call(self.dialect.boot_request(memory.boot_reason))
+            answer = self.dialect.boot_answer(reply)
+        except (CallTimeout, CallError) as error:
+            _log.warning("BootNotification got no usable answer: %s", error)
+            self._boot_later(0)
+            return False
+        memory.registration = answer.registration
+        memory.known_to = self._peer
+        self._around.tell_link(answer.registration.value, f"interval {answer.interval_s} s")
+        _log.info("the CSMS answered BootNotification: %s", answer.registration.value)
+        self._believe(answer.at)  # B01.FR.06
+        if answer.registration is not Registration.ACCEPTED:
+            self._boot_later(answer.interval_s)
+            return False
+        self._accepted(answer)
+        return True
+
+    def _boot_later(self, interval_s: int) -> None:
+        """B02.FR.04/07/08, B03.FR.05/06."""
+        wait_s = float(interval_s) if interval_s > 0 else _OWN_BOOT_WAIT_S * self._around.random.uniform(0.8, 1.2)
+        self._memory.boot_not_before_s = self._around.clock.monotonic() + wait_s
+
+    def _accepted(self, answer: BootAnswer) -> None:
+        memory = self._memory
+        memory.boot_not_before_s = 0.0
+        memory.boot_reason = BootReason.UNKNOWN  # should it be asked again: nothing has restarted since
+        interval_s = min(answer.interval_s, int(_DAY_S))
+        if interval_s > 0 and interval_s != self._around.model.int(_HEARTBEAT):  # B01.FR.04, G02.FR.01
+            outcome = self._around.model.set(_HEARTBEAT, str(interval_s), "csms").outcome
+            assert outcome is SetOutcome.ACCEPTED
+        self._go_online(answer)
+
+    # --- online ---
+
+    def _go_online(self, boot: BootAnswer | None) -> None:
+        """Everything that was held back may go now; the statuses go first, some CSMS need them before a transaction."""
+        memory, around = self._memory, self._around
+        self._greets = boot is None
+        offline_s = 0.0 if memory.offline_at_s is None else around.clock.monotonic() - memory.offline_at_s
+        memory.offline_at_s = None
+        self.is_online = True
+        around.station.registered(boot.at if boot is not None else None)
+        if boot is not None or offline_s > around.model.int("OCPPCommCtrlr.OfflineThreshold"):
+            self.statuses.report_all()
+        else:
+            self.statuses.report_changed()
+        around.tell_link("online", self._protocol)
+
+    async def _stay_online(self) -> None:
+        """Until the registration is revoked or the connection ends."""
+        duties = [
+            asyncio.create_task(duty) for duty in (self._report_and_deliver(), self._keep_alive(), self._revoked.wait())
+        ]
+        try:
+            await asyncio.wait(duties, return_when=asyncio.FIRST_COMPLETED)
+            for duty in duties:
+                if duty.done() and (error := duty.exception()) is not None:
+                    raise error
+        finally:
+            self.is_online = False
+            self._around.outbox.link_down()
+            for duty in duties:
+                duty.cancel()
+            await asyncio.gather(*duties, return_exceptions=True)
+
+    async def _report_and_deliver(self) -> None:
+        await self.statuses.flush()
+        if self._greets:
+            await self._beat()  # B04, step 5
+        self._around.outbox.link_up(self._protocol, self._around.csms)
+        await self.statuses.run()
+
+    async def _keep_alive(self) -> None:
+        """A Heartbeat after each silence of HeartbeatInterval, and one a day for the clock (G02.FR.02/05/07)."""
+        while True:
+            self._rearm.clear()
+            due_s = self._rpc.last_sent_s + self._around.model.int(_HEARTBEAT)
+            wait_s = min(due_s, self._last_heartbeat_s + _DAY_S) - self._around.clock.monotonic()
+            if wait_s > 0:
+                await self._pause(wait_s)
+                continue
+            await self._beat()
+
+    async def _beat(self) -> None:
+        try:
+            await self.heartbeat()
+        except (CallTimeout, CallError) as error:
+            _log.warning("Heartbeat got no answer: %s", error)
+
+    async def _pause(self, wait_s: float) -> None:
+        try:
+            async with asyncio.timeout(wait_s):
+                await self._rearm.wait()
+        except TimeoutError:
+            pass
+
+    def _variable_changed(self, key: str) -> None:
+        if key == _HEARTBEAT:
+            self._rearm.set()
+
+    def _believe(self, told: datetime) -> None:
+        """Take the CSMS's time where the configuration says so (G02.FR.06, ClockCtrlr.TimeSource)."""
+        if "Heartbeat" not in self._around.model.members("ClockCtrlr.TimeSource"):
+            return
+        now = self._around.clock.now()
+        if now.quality is ClockQuality.UNTRUSTED or abs((told - now.wall).total_seconds()) > _CLOCK_TOLERANCE_S:
+            self._around.clock.set_wall(told)
+            self._around.store.learn_wall_clock()
