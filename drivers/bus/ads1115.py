@@ -63,6 +63,7 @@ class Ads1115:
         self._leaders: list[int] = []
         self._wanted: list[int] = []  # leaders begun but not yet converting, in order
         self._followers: list[int] = []  # the next in turn first
+        self._ready: set[int] = set()  # leaders converted but not yet collected
         self._running: int | None = None
         self._started_at_s = 0.0
         self._latest: dict[int, Sample] = {}
@@ -81,19 +82,19 @@ class Ads1115:
         """Start this pass's conversion of a leading channel. Raises DeviceError."""
         if self._running is not None and (self._running == channel or self._running not in self._leaders):
             self._finish()  # a follower's turn is over; an own conversion that nobody collected is too old
+        self._ready.discard(channel)
         if channel not in self._wanted:
             self._wanted.append(channel)
         self._start_next()
 
     def collect(self, channel: int) -> Sample:
         """Return the sample that `begin` started, waiting for it, and let the next channel convert. Raises DeviceError."""
-        if channel != self._running and channel not in self._wanted:
+        if channel != self._running and channel not in self._wanted and channel not in self._ready:
             raise DeviceError(self._device, f"channel {channel} was not begun in this pass")
-        while channel == self._running or channel in self._wanted:
+        while channel not in self._ready:
             self._finish()
-            if channel in self._wanted:
-                self._start_next()
-        self._start_next()
+            self._start_next()
+        self._ready.discard(channel)
         return self._latest[channel]
 
     def latest(self, channel: int) -> Sample | None:
@@ -139,11 +140,14 @@ class Ads1115:
             raw = self._read(_CONVERSION_REGISTER)
         except DeviceError:
             self._wanted.clear()
+            self._ready.clear()
             raise
         finally:
             self._running = None
         signed = raw - 0x10000 if raw & 0x8000 else raw
         self._latest[channel] = Sample(signed * self._volts_per_bit, self._started_at_s)
+        if channel in self._leaders:
+            self._ready.add(channel)
 
     def _await_result(self, channel: int) -> None:
         due = self._started_at_s + _CONVERSION_S

@@ -1,0 +1,169 @@
+"""Contracts of the GPIO drivers, on gpiozero's mock factory and on the mock bench's page."""
+
+from __future__ import annotations
+
+import pytest
+
+from controller.hal import LockMotion, MirrorReading
+from drivers import registry
+from drivers.bus import Buses
+from tests.drivers.contract_contactor import ContactorContract
+from tests.drivers.contract_safety_io import (
+    ConnectorLockContract,
+    DigitalInputContract,
+    ResidualCurrentContract,
+    WatchdogContract,
+)
+from tests.drivers.driver_rig import Lines, section
+
+COIL, MIRROR, AUXILIARY, PHASES = 16, 22, 23, 26
+LOCK, UNLOCK, FEEDBACK = 18, 19, 21
+TRIP, TEST, ERROR = 24, 25, 27
+KICK, MAINS = 20, 13
+
+
+class GpioContactorRig:
+    """Contacts to ground with pull-ups: a closed circuit reads low."""
+
+    def __init__(self, lines: Lines, buses: Buses, **optional: int) -> None:
+        self._lines, self._buses, self._optional = lines, buses, optional
+        self.contactor = registry.build(section("contactor", "gpio", pin=COIL, mirror_pin=MIRROR, **optional), buses)
+        self.has_phase_relay = "phase_pin" in optional
+
+    def coil_is_energised(self) -> bool:
+        return self._lines.is_output(COIL) and self._lines.level(COIL)
+
+    def three_phases_are_selected(self) -> bool:
+        return self._lines.is_output(PHASES) and self._lines.level(PHASES)
+
+    def main_contacts(self, closed: bool) -> None:
+        self._lines.drive(MIRROR, closed)
+        if "auxiliary_pin" in self._optional:
+            self._lines.drive(AUXILIARY, not closed)
+
+    def break_mirror_wire(self) -> None:
+        self._lines.release(MIRROR)
+
+    def stop(self) -> None:
+        self._buses.close()
+
+
+class TestGpioContactor(ContactorContract):
+    @pytest.fixture(
+        params=[{}, {"auxiliary_pin": AUXILIARY}, {"phase_pin": PHASES}], ids=["bare", "auxiliary", "phases"]
+    )
+    def rig(self, request: pytest.FixtureRequest, lines: Lines, buses: Buses) -> GpioContactorRig:
+        return GpioContactorRig(lines, buses, **request.param)
+
+    def test_contacts_that_contradict_each_other_read_unknown(self, lines: Lines, buses: Buses) -> None:
+        contactor = GpioContactorRig(lines, buses, auxiliary_pin=AUXILIARY).contactor
+        for level in (True, False):
+            lines.drive(MIRROR, level)
+            lines.drive(AUXILIARY, level)
+            assert contactor.mirror() is MirrorReading.UNKNOWN
+
+
+class MotorLockRig:
+    def __init__(self, lines: Lines, buses: Buses) -> None:
+        self._lines, self._buses = lines, buses
+        settings = {"lock_pin": LOCK, "unlock_pin": UNLOCK, "feedback_pin": FEEDBACK}
+        self.lock = registry.build(section("lock", "motor", **settings), buses)
+
+    def motor(self) -> LockMotion:
+        levels = self._lines.level(LOCK), self._lines.level(UNLOCK)
+        return {(True, False): LockMotion.LOCK, (False, True): LockMotion.UNLOCK, (False, False): LockMotion.REST}[
+            levels
+        ]
+
+    def was_ever_shorted(self) -> bool:
+        high: set[int] = set()
+        for pin, level in self._lines.edges(LOCK, UNLOCK):
+            high = high | {pin} if level else high - {pin}
+            if len(high) == 2:
+                return True
+        return False
+
+    def bolt(self, locked: bool) -> None:
+        self._lines.drive(FEEDBACK, not locked)
+
+    def break_feedback_wire(self) -> None:
+        self._lines.release(FEEDBACK)
+
+    def stop(self) -> None:
+        self._buses.close()
+
+
+class TestMotorLock(ConnectorLockContract):
+    @pytest.fixture
+    def rig(self, lines: Lines, buses: Buses) -> MotorLockRig:
+        return MotorLockRig(lines, buses)
+
+
+class GpioResidualRig:
+    def __init__(self, lines: Lines, buses: Buses) -> None:
+        self._lines = lines
+        settings = {"trip_pin": TRIP, "test_pin": TEST, "error_pin": ERROR}
+        self.residual = registry.build(section("residual", "gpio", **settings), buses)
+
+    def trip(self, tripped: bool) -> None:
+        self._lines.drive(TRIP, tripped)
+
+    def error(self, error: bool) -> None:
+        self._lines.drive(ERROR, error)
+
+    def test_input_is_high(self) -> bool:
+        return self._lines.level(TEST)
+
+    def break_trip_wire(self) -> None:
+        self._lines.release(TRIP)
+
+
+class TestGpioResidual(ResidualCurrentContract):
+    @pytest.fixture
+    def rig(self, lines: Lines, buses: Buses) -> GpioResidualRig:
+        return GpioResidualRig(lines, buses)
+
+    def test_a_monitor_without_error_line_never_has_an_error(self, lines: Lines, buses: Buses) -> None:
+        residual = registry.build(section("residual", "gpio", trip_pin=TRIP, test_pin=TEST), buses)
+        assert residual.has_error() is False
+
+
+class OneShotRig:
+    def __init__(self, lines: Lines, buses: Buses) -> None:
+        self._lines = lines
+        self.watchdog = registry.build(section("watchdog", "one_shot", pin=KICK), buses)
+
+    def edges(self) -> list[bool]:
+        return [level for _, level in self._lines.edges(KICK)]
+
+
+class TestOneShot(WatchdogContract):
+    @pytest.fixture
+    def rig(self, lines: Lines, buses: Buses) -> OneShotRig:
+        return OneShotRig(lines, buses)
+
+
+class GpioInputRig:
+    def __init__(self, lines: Lines, buses: Buses, active_low: bool, pull: str) -> None:
+        self._lines, self._active_low = lines, active_low
+        self.input = registry.build(section("input", "gpio", pin=MAINS, active_low=active_low, pull=pull), buses)
+
+    def condition(self, holds: bool) -> None:
+        self._lines.drive(MAINS, holds is not self._active_low)
+
+
+class TestGpioInput(DigitalInputContract):
+    @pytest.fixture(params=[(low, pull) for low in (True, False) for pull in ("up", "down", "none")], ids=str)
+    def rig(self, request: pytest.FixtureRequest, lines: Lines, buses: Buses) -> GpioInputRig:
+        return GpioInputRig(lines, buses, *request.param)
+
+    @pytest.mark.parametrize(
+        ("active_low", "pull", "reads"),
+        [(False, "down", False), (False, "up", True), (True, "up", False), (True, "down", True)],
+    )
+    def test_a_broken_wire_reads_as_the_pull_says(
+        self, lines: Lines, buses: Buses, active_low: bool, pull: str, reads: bool
+    ) -> None:
+        rig = GpioInputRig(lines, buses, active_low, pull)
+        lines.release(MAINS)
+        assert rig.input.is_active() is reads
