@@ -12,7 +12,7 @@ GPIO page (`gpio.page`), index in words:
     72 + n     input of line n, by the bench: bit 0 level · bit 1 driven from outside (else the pull decides) ·
                bit 2 a 1 kHz pulse train whose duty is in the next table
     136 + n    duty of that pulse train in parts per million, by the bench
-    256 + k    ring of the last 4096 output edges, by the driver side: bits 0-5 line · bit 6 level ·
+    256 + k    ring of the last 16384 output edges, by the driver side: bits 0-5 line · bit 6 level ·
                bit 7 the line is an output · over them the stamp
 
 A stamp is CLOCK_MONOTONIC in ns, rounded down to 256 ns to make room for the low byte. The ring gives the bench every
@@ -41,7 +41,7 @@ from pathlib import Path
 from drivers.mock.curve import Curve
 
 LINES = 54
-RING = 4096
+RING = 16384
 PWM_PERIOD_NS = 1_000_000
 
 _GPIO_MAGIC = 0x50494C4F_47504901
@@ -198,14 +198,14 @@ class GpioPage(_Page):
         """How many edges have ever been written."""
         return self._words[_HEAD]
 
-    def edges(self, since: int) -> Sequence[Edge]:
-        """Return the edges from number `since` on; the oldest are lost when more than the ring holds were missed."""
+    def edges(self, since: int) -> tuple[list[Edge], int]:
+        """Return the edges from number `since` on and the number after them; of more than RING the oldest are lost."""
         head = self._words[_HEAD]
         found = []
         for number in range(max(since, head - RING), head):
             word = self._words[_EDGES + number % RING]
             found.append(Edge(word & 0x3F, bool(word & 0x40), bool(word & 0x80), (word & _STAMP) / 1e9))
-        return found
+        return found, head
 
 
 class AnalogPage(_Page):

@@ -39,13 +39,18 @@ class Pn532Peer:
 
     def __init__(self, card: Callable[[], str | None]) -> None:
         self._card = card
+        self._answers = Answers()
+        self.power_on()
+
+    def power_on(self) -> None:
+        """Begin as after switching on: asleep, nothing configured."""
         self._buffer = b""
         self._is_awake = False
         self._is_configured = False
         self._tries = _FOR_EVER
         self._searching_until: float | None = None
         self._last_answer = b""
-        self._answers = Answers()
+        self._answers.clear()
 
     def receive(self, data: bytes, now: float) -> None:
         self._buffer += data

@@ -1,0 +1,275 @@
+"""Which line, channel and port of the board is what at the plant: the bench reads the same board file as the drivers."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+from controller.config.board import BoardConfig, DeviceSection, EvseBoard
+from controller.exits import ExitCode
+from drivers.mock.curve import Curve
+from drivers.mock.pages import AnalogPage
+from hil.plant import Plant, PlantEvse, PlantReader
+
+_SERVED = {
+    "bus": ("gpio_page", "i2c_page"),
+    "adc": ("ads1115",),
+    "watchdog": ("one_shot",),
+    "input": ("gpio",),
+    "pilot_driver": ("sysfs_pwm",),
+    "pilot_sense": ("held",),
+    "proximity": ("divider",),
+    "contactor": ("gpio",),
+    "lock": ("motor",),
+    "residual": ("gpio",),
+    "meter": ("modbus",),
+    "reader": ("pn532", "ascii_line"),
+}
+_METER_MODELS = ("sdm630",)
+
+
+class BenchError(Exception):
+    """The bench cannot play this board, or cannot set itself up. One line that names the thing.
+
+    code: what the process ends with when it cannot start.
+    """
+
+    def __init__(self, message: str, code: ExitCode = ExitCode.CONFIG) -> None:
+        self.code = code
+        super().__init__(message)
+
+
+@dataclass(frozen=True, slots=True)
+class OutputLine:
+    """A line that the controller drives. role: kick, cp_enable, contactor, phase_relay, lock, unlock or rcd_test."""
+
+    pin: int
+    role: str
+    evse: int
+
+
+@dataclass(frozen=True, slots=True)
+class InputLine:
+    """A line that the plant drives. role: mirror_open, auxiliary, locked, rcd_trip, rcd_error, mains or estop."""
+
+    pin: int
+    role: str
+    evse: int
+    active_low: bool
+
+    def level(self, holds: bool) -> bool:
+        """Return the level while the named contact is closed or the named condition holds."""
+        return holds is not self.active_low
+
+
+@dataclass(frozen=True, slots=True)
+class AnalogInput:
+    """A converter's channel. role: pilot_high, pilot_low or proximity."""
+
+    chip: int
+    channel: int
+    role: str
+    evse: int
+    scale: float = 1.0
+    offset_v: float = 0.0
+    pull_up_ohm: float = 1000.0
+    supply_v: float = 3.3
+
+    def write(self, page: AnalogPage, plant: Plant) -> None:
+        page.write_channel(self.chip, self.channel, self._curve(plant))
+
+    def _curve(self, plant: Plant) -> Curve:
+        if self.role == "proximity":
+            ohms = plant.evses[self.evse].proximity_ohm()
+            share = 1.0 if math.isinf(ohms) else ohms / (ohms + self.pull_up_ohm)
+            return Curve.steady(self.supply_v * share)
+        high, low = plant.pilot_curves(self.evse)
+        curve = high if self.role == "pilot_high" else low
+        return curve.scaled(1 / self.scale, self.offset_v / self.scale)
+
+
+@dataclass(frozen=True, slots=True)
+class PwmChannel:
+    root: Path
+    device: str
+    channel: int
+    evse: int
+
+
+@dataclass(frozen=True, slots=True)
+class MeterPort:
+    port: Path
+    address: int
+    baud: int
+    evse: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReaderPort:
+    port: Path
+    type: str
+    baud: int
+    name: str
+    evse: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Everything of a board that the bench plays."""
+
+    gpio_page: Path
+    analog_page: Path
+    adc_addresses: tuple[int, ...]
+    outputs: tuple[OutputLine, ...]
+    inputs: tuple[InputLine, ...]
+    analog: tuple[AnalogInput, ...]
+    pwm: tuple[PwmChannel, ...]
+    meters: tuple[MeterPort, ...]
+    readers: tuple[ReaderPort, ...]
+    evses: tuple[PlantEvse, ...]
+
+    @classmethod
+    def of(cls, board: BoardConfig) -> Layout:
+        """Raises BenchError for a device the bench has no counterpart of."""
+        _check_served(board)
+        adcs = {section.name: chip for chip, section in enumerate(board.adcs)}
+        return cls(
+            gpio_page=_page(board, "gpio_page"),
+            analog_page=_page(board, "i2c_page"),
+            adc_addresses=tuple(section.settings.address for section in board.adcs),
+            outputs=tuple(_outputs(board)),
+            inputs=tuple(_inputs(board)),
+            analog=tuple(each for evse in board.evses for each in _analog(evse, adcs)),
+            pwm=tuple(_pwm(evse) for evse in board.evses),
+            meters=tuple(_meter(evse.id, evse.meter) for evse in board.evses if evse.meter is not None),
+            readers=tuple(_reader(section) for section in board.readers),
+            evses=tuple(_plant_evse(evse) for evse in board.evses),
+        )
+
+    def plant_readers(self) -> tuple[PlantReader, ...]:
+        return tuple(
+            PlantReader(reader.name, "uid" if reader.type == "pn532" else "line", reader.evse)
+            for reader in self.readers
+        )
+
+
+def _sections(board: BoardConfig) -> list[DeviceSection]:
+    found = [*board.buses, *board.adcs, *board.readers]
+    found += [section for section in (board.watchdog, board.mains, board.estop) if section is not None]
+    for evse in board.evses:
+        devices = (
+            evse.pilot_driver,
+            evse.pilot_sense,
+            evse.proximity,
+            evse.contactor,
+            evse.lock,
+            evse.residual,
+            evse.meter,
+        )
+        found += [section for section in devices if section is not None]
+    return found
+
+
+def _check_served(board: BoardConfig) -> None:
+    for section in _sections(board):
+        if section.type not in _SERVED.get(section.family, ()):
+            served = ", ".join(_SERVED.get(section.family, ())) or "none"
+            raise BenchError(
+                f"{section.where}: the mock bench plays no {section.family} of type {section.type!r} (but: {served})"
+            )
+        if section.family == "meter" and section.settings.model not in _METER_MODELS:
+            known = ", ".join(_METER_MODELS)
+            raise BenchError(
+                f"{section.where}: the mock bench plays no meter {section.settings.model!r} (but: {known})"
+            )
+
+
+def _page(board: BoardConfig, kind: str) -> Path:
+    pages = [Path(section.settings.page) for section in board.buses if section.type == kind]
+    if len(pages) != 1:
+        raise BenchError(f"{board.name}: the mock bench needs exactly one bus of type {kind!r}, not {len(pages)}")
+    return pages[0]
+
+
+def _outputs(board: BoardConfig) -> list[OutputLine]:
+    lines = [OutputLine(board.watchdog.settings.pin, "kick", 0)] if board.watchdog is not None else []
+    for evse in board.evses:
+        lines.append(OutputLine(evse.pilot_driver.settings.enable_pin, "cp_enable", evse.id))
+        lines.append(OutputLine(evse.contactor.settings.pin, "contactor", evse.id))
+        if evse.contactor.settings.phase_pin is not None:
+            lines.append(OutputLine(evse.contactor.settings.phase_pin, "phase_relay", evse.id))
+        if evse.lock is not None:
+            lines.append(OutputLine(evse.lock.settings.lock_pin, "lock", evse.id))
+            lines.append(OutputLine(evse.lock.settings.unlock_pin, "unlock", evse.id))
+        if evse.residual is not None:
+            lines.append(OutputLine(evse.residual.settings.test_pin, "rcd_test", evse.id))
+    return lines
+
+
+def _inputs(board: BoardConfig) -> list[InputLine]:
+    lines = []
+    for role, section in (("mains", board.mains), ("estop", board.estop)):
+        if section is not None:
+            lines.append(InputLine(section.settings.pin, role, 0, section.settings.active_low))
+    for evse in board.evses:
+        contactor = evse.contactor.settings
+        lines.append(InputLine(contactor.mirror_pin, "mirror_open", evse.id, contactor.contact_active_low))
+        if contactor.auxiliary_pin is not None:
+            lines.append(InputLine(contactor.auxiliary_pin, "auxiliary", evse.id, contactor.contact_active_low))
+        if evse.lock is not None:
+            lock = evse.lock.settings
+            lines.append(InputLine(lock.feedback_pin, "locked", evse.id, lock.feedback_active_low))
+        if evse.residual is not None:
+            residual = evse.residual.settings
+            lines.append(InputLine(residual.trip_pin, "rcd_trip", evse.id, residual.active_low))
+            if residual.error_pin is not None:
+                lines.append(InputLine(residual.error_pin, "rcd_error", evse.id, residual.active_low))
+    return lines
+
+
+def _analog(evse: EvseBoard, adcs: dict[str, int]) -> list[AnalogInput]:
+    sense = evse.pilot_sense.settings
+    chip = adcs[sense.adc]
+    found = [
+        AnalogInput(chip, sense.high_channel, "pilot_high", evse.id, sense.scale, sense.offset_v),
+        AnalogInput(chip, sense.low_channel, "pilot_low", evse.id, sense.scale, sense.offset_v),
+    ]
+    if evse.proximity is not None:
+        divider = evse.proximity.settings
+        found.append(
+            AnalogInput(
+                adcs[divider.adc],
+                divider.channel,
+                "proximity",
+                evse.id,
+                pull_up_ohm=divider.pull_up_ohm,
+                supply_v=divider.supply_v,
+            )
+        )
+    return found
+
+
+def _pwm(evse: EvseBoard) -> PwmChannel:
+    settings = evse.pilot_driver.settings
+    return PwmChannel(Path(settings.root), settings.device.split("|")[0].strip(), settings.channel, evse.id)
+
+
+def _meter(evse: int, section: DeviceSection) -> MeterPort:
+    return MeterPort(Path(section.settings.port), section.settings.address, section.settings.baud or 9600, evse)
+
+
+def _reader(section: DeviceSection) -> ReaderPort:
+    port = Path(section.settings.port)
+    return ReaderPort(port, section.type, section.settings.baud, port.name, section.evse)
+
+
+def _plant_evse(evse: EvseBoard) -> PlantEvse:
+    return PlantEvse(
+        id=evse.id,
+        tethered=evse.tethered,
+        phases=evse.phases,
+        has_phase_relay=evse.contactor.settings.phase_pin is not None,
+        cable_a=evse.cable_a,
+        meter_start_wh=1_000_000.0 * evse.id,
+    )
