@@ -5,8 +5,9 @@ row of `messages`, appended when it is frozen; how far delivery has come is a ma
 acknowledgement rewrites one small row and nothing is deleted. A stream is what must stay in order: one transaction, or
 the meter values outside any. Only what was not simply delivered has a row in `outcomes`.
 
-Positions are chronological and never used twice. The only rows ever deleted are updates that were knowingly dropped
-before they were encoded (E12.FR.04): their `outcomes` row stays and accounts for the gap in seqNo.
+Positions are chronological and never used twice: whatever is deleted, the newest event stays. The only rows ever deleted are
+updates that were knowingly dropped before they were encoded (E12.FR.04): their `outcomes` row stays and accounts for the
+gap in seqNo.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ _FIRST = (
     "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
     # One row for each start of the station, in order; several share the boot_id of one boot of the machine.
     """CREATE TABLE boots (
-        number INTEGER PRIMARY KEY AUTOINCREMENT, boot_id TEXT NOT NULL, reason TEXT NOT NULL, started TEXT NOT NULL)""",
+        number INTEGER PRIMARY KEY, boot_id TEXT NOT NULL, reason TEXT NOT NULL, started TEXT NOT NULL)""",
     # The first trusted stamp of each boot: it mends the untrusted ones of the same boot.
     "CREATE TABLE clocks (boot_id TEXT PRIMARY KEY, learned TEXT NOT NULL) WITHOUT ROWID",
     "CREATE TABLE sessions (id TEXT PRIMARY KEY, evse_id INTEGER, opened TEXT NOT NULL, closed TEXT)",
@@ -26,7 +27,7 @@ _FIRST = (
         id TEXT PRIMARY KEY, session_id TEXT NOT NULL, evse_id INTEGER NOT NULL, body TEXT NOT NULL)""",
     # Hot and small: changes with every event, message and answer. transaction_id NULL: meter values outside any.
     """CREATE TABLE streams (
-        id INTEGER PRIMARY KEY AUTOINCREMENT, transaction_id TEXT UNIQUE, protocol TEXT NOT NULL, csms TEXT NOT NULL,
+        id INTEGER PRIMARY KEY, transaction_id TEXT UNIQUE, protocol TEXT NOT NULL, csms TEXT NOT NULL,
         first_position INTEGER NOT NULL DEFAULT 0, last_position INTEGER NOT NULL DEFAULT 0,
         settled_through INTEGER NOT NULL DEFAULT 0, frozen_through INTEGER NOT NULL DEFAULT 0,
         last_seq_no INTEGER NOT NULL DEFAULT -1, waiting INTEGER NOT NULL DEFAULT 0,
@@ -35,7 +36,7 @@ _FIRST = (
     "CREATE INDEX live_streams ON streams (id) WHERE closed = 0",
     # Cold: what a transaction is. Changes when its EVSE, token or wire id becomes known, and when it ends.
     """CREATE TABLE transactions (
-        number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, stream INTEGER NOT NULL REFERENCES streams,
+        number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, stream INTEGER NOT NULL REFERENCES streams,
         evse_id INTEGER, connector_id INTEGER, id_token TEXT, group_token TEXT, started TEXT NOT NULL,
         start_register_wh INTEGER, remote_start_id INTEGER, wire_id INTEGER, plug_run_id TEXT, plug_count INTEGER,
         ended TEXT, stopped_reason TEXT)""",
@@ -46,7 +47,7 @@ _FIRST = (
     """CREATE TABLE record_transactions (
         transaction_id TEXT NOT NULL, record_id TEXT NOT NULL, PRIMARY KEY (transaction_id, record_id))""",
     """CREATE TABLE events (
-        position INTEGER PRIMARY KEY AUTOINCREMENT, stream INTEGER NOT NULL REFERENCES streams, kind TEXT NOT NULL,
+        position INTEGER PRIMARY KEY, stream INTEGER NOT NULL REFERENCES streams, kind TEXT NOT NULL,
         may_drop INTEGER NOT NULL, body TEXT NOT NULL)""",
     """CREATE TABLE messages (
         position INTEGER PRIMARY KEY, protocol TEXT NOT NULL, action TEXT NOT NULL, payload TEXT NOT NULL,
