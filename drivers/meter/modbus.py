@@ -65,8 +65,10 @@ class ModbusMeter:
         for _ in range(1 + self._settings.retries):
             try:
                 return await self._poll()
-            except (DeviceSilent, ImplausibleReading) as error:
+            except ImplausibleReading as error:
                 failure = error
+            except DeviceSilent as error:
+                failure = failure or error  # what a meter said tells more than that it then fell silent
         assert failure is not None
         raise failure
 

@@ -1,0 +1,78 @@
+"""What every energy meter driver must do."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import pytest
+
+from controller.hal import DeviceError, DeviceGone, DeviceSilent, EnergyMeter, ImplausibleReading
+
+
+class MeterRig(Protocol):
+    meter: EnergyMeter
+
+    def shows(self, volts: tuple[float, ...], amps: tuple[float, ...], watts: float, wh: int) -> None: ...
+    def silence(self, silent: bool) -> None: ...
+    def unplug(self) -> None: ...
+    def plug(self) -> None: ...
+    def monotonic(self) -> float: ...
+
+
+class EnergyMeterContract:
+    async def test_a_reading_is_what_the_meter_shows(self, rig: MeterRig) -> None:
+        rig.shows((230.0, 231.0, 229.0), (16.0, 15.5, 16.5), 11_040.0, 1_234_560)
+        before_s = rig.monotonic()
+        reading = await rig.meter.read()
+        assert reading.voltage_v == pytest.approx((230, 231, 229))
+        assert reading.current_a == pytest.approx((16, 15.5, 16.5))
+        assert reading.power_w == pytest.approx(11_040)
+        assert reading.energy_import_wh == 1_234_560
+        assert before_s <= reading.taken_at_s <= rig.monotonic()
+
+    async def test_readings_follow_the_meter(self, rig: MeterRig) -> None:
+        for wh in (1000, 1000, 1001, 1500):
+            rig.shows((230.0,) * 3, (16.0,) * 3, 11_040.0, wh)
+            assert (await rig.meter.read()).energy_import_wh == wh
+
+    async def test_a_silent_meter_is_silent_and_recovers(self, rig: MeterRig) -> None:
+        rig.shows((230.0,) * 3, (0.0,) * 3, 0.0, 1000)
+        rig.silence(True)
+        with pytest.raises(DeviceSilent):
+            await rig.meter.read()
+        rig.silence(False)
+        assert (await rig.meter.read()).energy_import_wh == 1000
+
+    async def test_a_meter_that_vanishes_is_gone_and_recovers(self, rig: MeterRig) -> None:
+        rig.shows((230.0,) * 3, (0.0,) * 3, 0.0, 1000)
+        await rig.meter.read()
+        rig.unplug()
+        for _ in range(2):
+            with pytest.raises(DeviceGone):
+                await rig.meter.read()
+        rig.plug()
+        assert (await rig.meter.read()).energy_import_wh == 1000
+
+    async def test_an_energy_register_that_falls_is_refused(self, rig: MeterRig) -> None:
+        rig.shows((230.0,) * 3, (0.0,) * 3, 0.0, 5000)
+        await rig.meter.read()
+        rig.shows((230.0,) * 3, (0.0,) * 3, 0.0, 4000)
+        with pytest.raises(ImplausibleReading, match="fell from 5000 to 4000 Wh"):
+            await rig.meter.read()
+
+    async def test_an_impossible_voltage_is_refused(self, rig: MeterRig) -> None:
+        rig.shows((230.0, 9000.0, 230.0), (0.0,) * 3, 0.0, 5000)
+        with pytest.raises(ImplausibleReading, match="9000 V"):
+            await rig.meter.read()
+
+    async def test_a_closed_meter_may_be_closed_again(self, rig: MeterRig) -> None:
+        rig.shows((230.0,) * 3, (0.0,) * 3, 0.0, 5000)
+        await rig.meter.read()
+        await rig.meter.close()
+        await rig.meter.close()
+
+    async def test_every_error_is_one_line_that_names_the_device(self, rig: MeterRig) -> None:
+        rig.unplug()
+        with pytest.raises(DeviceError) as caught:
+            await rig.meter.read()
+        assert caught.value.device and "\n" not in str(caught.value)
