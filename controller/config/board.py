@@ -6,7 +6,7 @@ A board is named (`mock`, `reference`: hw/boards, shipped with the package) or g
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -135,13 +135,16 @@ def find_board(name_or_path: str) -> Path:
     return boards_directory() / f"{name_or_path}.toml"
 
 
-def load_board(name_or_path: str, run_dir: Path) -> BoardConfig:
-    """Read and check a board file; `{run}` in its texts becomes `run_dir`. Raises ConfigError with every mistake."""
+def load_board(name_or_path: str, run_dir: Path, *, without: Collection[str] = ()) -> BoardConfig:
+    """Read and check a board file; `{run}` in its texts becomes `run_dir`. Raises ConfigError with every mistake.
+
+    without: families to leave out unread, so that a process does not load the drivers of another one's devices.
+    """
     path = find_board(name_or_path)
     table = read_toml(path)
     shipped = path.parent == boards_directory()
     mistakes = Mistakes(path.name if shipped else str(path))
-    board = _Reader(table, run_dir, mistakes, path).board()
+    board = _Reader(table, run_dir, mistakes, path, without).board()
     mistakes.raise_if_any()
     if board is None:
         raise AssertionError("a board that is not usable was noted as a mistake")
@@ -151,11 +154,12 @@ def load_board(name_or_path: str, run_dir: Path) -> BoardConfig:
 class _Reader:
     """Turns one file's tables into a BoardConfig; remembers every device for the checks across sections."""
 
-    def __init__(self, table: Table, run_dir: Path, mistakes: Mistakes, path: Path) -> None:
+    def __init__(self, table: Table, run_dir: Path, mistakes: Mistakes, path: Path, without: Collection[str]) -> None:
         self._table = table
         self._run_dir = str(run_dir)
         self._mistakes = mistakes
         self._path = path
+        self._without = without
         self._devices: list[DeviceSection] = []
 
     def board(self) -> BoardConfig | None:
@@ -252,6 +256,8 @@ class _Reader:
     def _device(
         self, family: str, table: Table, name: str, section: str, evse: int | None = None
     ) -> DeviceSection | None:
+        if family in self._without:
+            return None
         kind = table.get("type")
         if not isinstance(kind, str):
             problem = "'type' is missing: it picks the driver" if kind is None else "must be a text in quotes"

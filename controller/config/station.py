@@ -61,7 +61,7 @@ class CsmsSection:
     """`[csms]`"""
 
     url: str = setting(
-        "The CSMS's OCPP-J endpoint without the identity, ws:// or wss://.", default="ws://127.0.0.1:9180/ocpp"
+        "The CSMS's OCPP-J endpoint without the identity, ws:// or wss://.", default="ws://127.0.0.1:9310/"
     )
     password: str = setting(
         "Password of HTTP basic authentication (A00.FR.205); empty: none.", default="", high=64, unit="secret"

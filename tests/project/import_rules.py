@@ -24,7 +24,8 @@ LAYERS: Mapping[str, frozenset[str]] = {
         "controller.clock": "controller.logic",
         "controller.ipc": "controller.logic",
         "controller.notify": "",
-        "controller.diagnostics": "controller.logic",
+        "controller.exits": "",
+        "controller.diagnostics": "controller controller.logic",
         "controller.config": "controller controller.hal controller.logic drivers.registry",
         "controller.wiring_safety": (
             "controller.logic controller.hal controller.clock controller.config controller.safety "
@@ -44,10 +45,12 @@ LAYERS: Mapping[str, frozenset[str]] = {
             "controller.logic controller.hal controller.clock controller.ipc controller.config controller.notify "
             "controller.diagnostics controller.local controller.ocpp controller.store controller.wiring_station"
         ),
-        "controller.run": "controller controller.config controller.notify controller.diagnostics",
+        "controller.safe_outputs": "controller.config controller.hal drivers.registry drivers.bus",
+        "controller.child": "controller.config controller.diagnostics controller.exits controller.hal controller.notify",
+        "controller.run": "controller.child controller.config controller.diagnostics controller.exits controller.notify",
         "controller.cli": (
-            "controller controller.config controller.local controller.run controller.diagnostics controller.notify "
-            "controller.ocpp controller.wiring_safety controller.hal controller.logic"
+            "controller controller.child controller.config controller.diagnostics controller.exits controller.local "
+            "controller.ocpp controller.run controller.safe_outputs"
         ),
         "drivers": "controller.hal controller.logic",
         "hil": "controller drivers",
@@ -56,7 +59,6 @@ LAYERS: Mapping[str, frozenset[str]] = {
 
 # Functions of these may start a program part of another layer by importing it when they are called.
 LAUNCHERS: Mapping[str, frozenset[str]] = {
-    "controller.run": frozenset({"controller.safety.main", "controller.station.main", "hil.bench.main"}),
     "controller.cli": frozenset({"hil.demo", "hil.csms.cli"}),
 }
 

@@ -1,0 +1,83 @@
+"""Parse the command line, carry out the command, end with a documented code. No traceback ever reaches a user."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+
+from controller import __version__
+from controller.cli.options import FORMATTER
+from controller.config import ConfigError
+from controller.diagnostics.crash import crash_directory, crash_report
+from controller.exits import CommandFailed, ExitCode
+
+# In the order of the help. Each is a module of this package (with _ for -) with `add(commands)`.
+COMMANDS = ("run", "demo", "status", "watch", "why", "bench", "csms", "config", "completion", "safe-outputs")
+
+_EPILOG = """\
+A first look:
+  pilotline demo                    one charging session on a simulated charging point, live
+  pilotline run                     a station on the mock bench, with the built-in defaults
+  pilotline csms                    a CSMS for it, in a second terminal
+  pilotline status                  what it is doing, in a third
+Then, with a file of your own:
+  pilotline config check --config pilotline.toml
+
+Without --config, commands use $PILOTLINE_CONFIG, else /etc/pilotline/pilotline.toml,
+else the built-in defaults (mock board, files under the user's own directories).
+
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 wrong configuration, 4 not running,
+5 a device or directory cannot be used, 6 taken by another process.
+"""
+
+
+def build_parser(names: Sequence[str] = COMMANDS) -> argparse.ArgumentParser:
+    """Return the parser of these commands. A command's module is loaded only here: the safety process is one of them."""
+    parser = argparse.ArgumentParser(
+        prog="pilotline",
+        description="Charger-controller software: a Raspberry Pi as an EV charging station.",
+        epilog=_EPILOG,
+        formatter_class=FORMATTER,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"pilotline {__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for name in names:
+        importlib.import_module(f"controller.cli.{name.replace('-', '_')}").add(commands)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit code (controller.exits.ExitCode)."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    named = arguments[0] if arguments else ""
+    parser = build_parser((named,) if named in COMMANDS else COMMANDS)
+    if not arguments:
+        parser.print_help()
+        return ExitCode.OK
+    try:
+        args = parser.parse_args(arguments)
+        code: int = args.carry_out(args)
+        sys.stdout.flush()
+        return code
+    except SystemExit as end:  # argparse has said what is wrong, or printed the help
+        return end.code if isinstance(end.code, int) else ExitCode.USAGE
+    except ConfigError as error:
+        for line in error.mistakes:
+            print(f"pilotline: {line}", file=sys.stderr)
+        return ExitCode.CONFIG
+    except CommandFailed as error:
+        print(f"pilotline: {error}", file=sys.stderr)
+        return error.code
+    except KeyboardInterrupt:
+        return ExitCode.OK
+    except BrokenPipeError:
+        # The reader (`| head`) has seen enough; Python would complain again when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return ExitCode.OK
+    except Exception as error:  # noqa: BLE001 - the outermost supervisor
+        print(f"pilotline: {crash_report(crash_directory(), 'cli', error)}", file=sys.stderr)
+        return ExitCode.FAILED

@@ -1,0 +1,23 @@
+"""How the `pilotline` command ends: exit codes that scripts may rely on, and the error that carries one."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    OK = 0
+    FAILED = 1  # it was tried and did not succeed
+    USAGE = 2  # the command line is wrong
+    CONFIG = 3  # a configuration or board file is missing or wrong
+    NOT_RUNNING = 4  # there is no station (or bench) to talk to
+    DEVICE = 5  # a device, directory or socket cannot be used
+    BUSY = 6  # another process has it: already running, address in use
+
+
+class CommandFailed(Exception):
+    """A command cannot go on. The message is for a person: one line, names the thing and what to do."""
+
+    def __init__(self, message: str, code: ExitCode = ExitCode.FAILED) -> None:
+        self.code = code
+        super().__init__(message)

@@ -1,0 +1,51 @@
+"""Drive every output of a board safe from outside: what systemd runs after the safety process ended, however it ended.
+
+The kernel keeps GPIO lines and PWM channels as they were when a process dies. Opening a driver drives its lines low; each is
+then told the safe state by name, and closing lets the lines go, in the order of `Buses.close`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from controller.config import BoardConfig, DeviceSection
+from controller.hal import DeviceError, LockMotion
+from drivers.bus import Buses
+from drivers.registry import UnknownDriver, build
+
+_SAFE: dict[str, Callable[[Any], object]] = {
+    "contactor": lambda contactor: contactor.command(False, 1),
+    "pilot_driver": lambda pilot: pilot.disconnect(),
+    "lock": lambda lock: lock.drive(LockMotion.REST),
+    "residual": lambda residual: residual.test(False),
+}
+
+
+def safe_outputs(board: BoardConfig) -> list[str]:
+    """De-energise contactors, disconnect pilots, rest locks, end RCD tests. Returns what could not be done, one line each."""
+    failures: list[str] = []
+    buses = Buses(board.buses, board.adcs)
+    for section in _outputs(board):
+        with _noting(failures):
+            _SAFE[section.family](build(section, buses))
+    with _noting(failures):
+        buses.close()
+    return failures
+
+
+def _outputs(board: BoardConfig) -> Iterator[DeviceSection]:
+    for family in _SAFE:
+        for evse in board.evses:
+            section = getattr(evse, family)
+            if section is not None:
+                yield section
+
+
+@contextlib.contextmanager
+def _noting(failures: list[str]) -> Iterator[None]:
+    try:
+        yield
+    except (DeviceError, UnknownDriver, OSError) as error:
+        failures.append(" ".join(str(error).split()))
