@@ -20,11 +20,12 @@ from controller.clock import Clock
 from controller.logic.values import AuthorizationStatus, IdToken, TokenInfo
 from controller.ocpp.backoff import BackOff
 from controller.ocpp.conversation import Conversation, Memory, Surroundings
+from controller.ocpp.delivery import Report
 from controller.ocpp.device_model import DeviceModel
 from controller.ocpp.dialect import BootReason, Context, Dialect, DialectFactory, Identity, Message, Registration
 from controller.ocpp.exc import CallError, CallTimeout, ConnectFailed, ConnectionLost, PayloadError
 from controller.ocpp.live import bind_live
-from controller.ocpp.outbox import Outbox, Report
+from controller.ocpp.outbox import Outbox
 from controller.ocpp.ports import ChargingStation, NotOnline
 from controller.ocpp.transport import Connection, Connector, connection_url
 from controller.store.store import Store

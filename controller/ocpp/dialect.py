@@ -15,9 +15,9 @@ from msgspec import Struct
 
 from controller.clock import Clock
 from controller.logic.values import IdToken, TokenInfo
+from controller.ocpp.delivery import Encoder, RetryPolicy
 from controller.ocpp.device_model import DeviceModel
 from controller.ocpp.exc import CallError
-from controller.ocpp.outbox import Encoder, RetryPolicy
 from controller.ocpp.ports import ChargingStation
 from controller.ocpp.rpc import Handler, Payload
 from controller.ocpp.schema import Codec
