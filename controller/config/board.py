@@ -175,7 +175,7 @@ class _Reader:
         estop = self._single("estop", "input")
         evse_tables = list_of_tables(table, "evse", "", mistakes)
         evses = [self._evse(each, index) for index, each in enumerate(evse_tables, 1)]
-        known = [evse.id for evse in evses if evse is not None]
+        known = [each["id"] for each in evse_tables if isinstance(each.get("id"), int)]
         readers = [
             self._reader(each, index, known)
             for index, each in enumerate(list_of_tables(table, "reader", "", mistakes), 1)
@@ -259,9 +259,11 @@ class _Reader:
         if family in self._without:
             return None
         kind = table.get("type")
+        if kind is None:
+            self._mistakes.add(section, "'type' is missing: it picks the driver")
+            return None
         if not isinstance(kind, str):
-            problem = "'type' is missing: it picks the driver" if kind is None else "must be a text in quotes"
-            self._mistakes.add(section, problem if kind is None else f"type = {shown(kind)}: {problem}")
+            self._mistakes.add_value(section, "type", kind, "must be a text in quotes")
             return None
         try:
             settings_class = settings_of(family, kind)

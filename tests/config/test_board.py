@@ -1,0 +1,211 @@
+"""Board files: those we ship load; every mistake a board file can have is told in one line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from controller.config import BoardConfig, ConfigError, board_names, load_board
+from controller.config.board import all_devices, boards_directory
+
+RUN = Path("/run/pilotline")
+REFERENCE = (boards_directory() / "reference.toml").read_text()
+
+
+def changed(*changes: tuple[str, str]) -> str:
+    text = REFERENCE
+    for old, new in changes:
+        assert old in text, old
+        text = text.replace(old, new, 1)
+    return text
+
+
+def load(tmp_path: Path, text: str) -> BoardConfig:
+    path = tmp_path / "b.toml"
+    path.write_text(text)
+    return load_board(str(path), RUN)
+
+
+def mistakes_of(tmp_path: Path, text: str) -> list[str]:
+    with pytest.raises(ConfigError) as caught:
+        load(tmp_path, text)
+    return [line.replace(f"{tmp_path}/", "") for line in caught.value.mistakes]
+
+
+def test_the_shipped_boards_are_mock_and_reference() -> None:
+    assert board_names() == ("mock", "reference")
+
+
+def test_the_mock_board_has_two_sockets_and_two_readers_on_the_bench() -> None:
+    board = load_board("mock", RUN)
+    assert board.bench
+    assert [evse.id for evse in board.evses] == [1, 2]
+    assert [reader.type for reader in board.readers] == ["pn532", "ascii_line"]
+    assert board.evses[0].meter is not None
+    assert board.evses[0].meter.settings.port == "/run/pilotline/bench/meter1"
+    assert board.evses[0].meter.where == "mock.toml [evse.1.meter]"
+    assert board.evses[1].lock is not None and board.evses[1].lock.where == "mock.toml [evse.2.lock]"
+
+
+def test_the_reference_board_is_wired_as_the_wiring_table_says() -> None:
+    board = load_board("reference", RUN)
+    assert not board.bench
+    evse = board.evses[0]
+    assert evse.proximity and evse.lock and evse.residual and board.watchdog and board.mains
+    assert (evse.contactor.settings.pin, evse.contactor.settings.phase_pin) == (16, 26)
+    assert (evse.contactor.settings.mirror_pin, evse.contactor.settings.auxiliary_pin) == (22, 23)
+    assert evse.pilot_driver.settings.enable_pin == 17
+    assert (evse.lock.settings.lock_pin, evse.lock.settings.unlock_pin, evse.lock.settings.feedback_pin) == (18, 19, 21)
+    residual = evse.residual.settings
+    assert (residual.trip_pin, residual.test_pin, residual.error_pin) == (24, 25, 27)
+    assert (board.watchdog.settings.pin, board.mains.settings.pin) == (20, 13)
+
+
+def test_left_out_families_are_not_read(tmp_path: Path) -> None:
+    text = changed(('type = "modbus"', 'type = "no such driver"'))
+    path = tmp_path / "b.toml"
+    path.write_text(text)
+    board = load_board(str(path), RUN, without=("meter", "reader"))
+    assert board.evses[0].meter is None and board.readers == ()
+
+
+def test_every_device_is_listed_by_its_place() -> None:
+    assert len(all_devices(load_board("reference", RUN))) == 2 + 1 + 3 + 7 + 1
+
+
+def test_a_tethered_board_needs_no_proximity_and_no_lock(tmp_path: Path) -> None:
+    start, end = REFERENCE.index("[evse.proximity]"), REFERENCE.index("[evse.contactor]")
+    text = REFERENCE[:start] + REFERENCE[end:]
+    start, end = text.index("[evse.lock]"), text.index("[evse.residual]")
+    text = text[:start] + text[end:]
+    text = text.replace("tethered = false", "tethered = true\ncable_a = 20").replace("sType2", "cType2")
+    board = load(tmp_path, text)
+    assert board.evses[0].tethered and board.evses[0].cable_a == 20
+
+
+@pytest.mark.parametrize(
+    ("changes", "lines"),
+    [
+        (
+            [("pin = 20", "pin = 16")],
+            [
+                "b.toml [evse.1.contactor] pin = 16: the pin is already taken by b.toml [watchdog] pin = 16",
+            ],
+        ),
+        (
+            [("pin = 20", "pin = 7")],
+            ["b.toml [watchdog] pin = 7: GPIO0-8 pull up at boot and must not drive an output; take one of 9 to 27"],
+        ),
+        ([("pin = 20", "pin = 28")], ["b.toml [watchdog] pin = 28: must be a GPIO line 0 to 27 (BCM numbers)"]),
+        (
+            [("pin = 20\n", "")],
+            ["b.toml [watchdog]: 'pin' is missing: Line of the kick; the one-shot is triggered by its rising edge."],
+        ),
+        ([("pin = 20", 'pin = "20"')], ['b.toml [watchdog] pin = "20": must be a whole number']),
+        ([("pin = 20", "pni = 20\npin = 20")], ["b.toml [watchdog]: unknown key 'pni' - did you mean 'pin'?"]),
+        (
+            [('type = "one_shot"', 'type = "oneshot"')],
+            ["b.toml [watchdog] type = \"oneshot\": no watchdog driver of type 'oneshot'; known types: one_shot"],
+        ),
+        ([('type = "one_shot"\n', "")], ["b.toml [watchdog]: 'type' is missing: it picks the driver"]),
+        ([('type = "one_shot"', "type = 3")], ["b.toml [watchdog] type = 3: must be a text in quotes"]),
+        ([("[watchdog]", "[wachdog]")], ["b.toml: unknown section 'wachdog' - did you mean 'watchdog'?"]),
+        ([("[evse.meter]", "[evse.metre]")], ["b.toml [evse.1]: unknown key 'metre' - did you mean 'meter'?"]),
+        ([("phases = 3", "phases = 2")], ["b.toml [evse.1] phases = 2: must be one of 1, 3"]),
+        (
+            [("hardware_max_a = 32", "hardware_max_a = 100")],
+            ["b.toml [evse.1] hardware_max_a = 100: must be 6 to 80 A"],
+        ),
+        (
+            [('adc = "one"', 'adc = "two"')],
+            ["b.toml [evse.1.pilot_sense] adc = \"two\": unknown [adc] section 'two' (known: one)"],
+        ),
+        (
+            [('bus = "i2c"', 'bus = "i2x"')],
+            ["b.toml [adc.one] bus = \"i2x\": unknown [bus] section 'i2x' - did you mean 'i2c'?"],
+        ),
+        (
+            [("[[evse]]\nid = 1", "[[evse]]\nid = 2")],
+            ["b.toml [evse]: the ids are [2]: they must be 1, 2, 3 … without gap or double"],
+        ),
+        (
+            [('port = "/dev/serial0"', 'port = "/dev/serial0"\nevse = 3')],
+            ["b.toml [reader.1] evse = 3: must be the id of an [[evse]]: [1]"],
+        ),
+        (
+            [('port = "/dev/serial0"', 'port = "/dev/ttyUSB0"')],
+            ['b.toml [reader.1] port = "/dev/ttyUSB0": the port is already used by b.toml [evse.1.meter]'],
+        ),
+        (
+            [("tethered = false", "tethered = true\ncable_a = 32"), ("sType2", "cType2")],
+            [
+                "b.toml [evse.1]: tethered = true: an attached cable has no [evse.proximity]; remove it",
+                "b.toml [evse.1]: tethered = true: an attached cable has no [evse.lock]; remove it",
+            ],
+        ),
+        (
+            [("sType2", "cType2")],
+            [
+                'b.toml [evse.1] connector_type = "cType2": with tethered = false it must be one of '
+                "sType2, sType3, s309-1P-16A, s309-1P-32A, s309-3P-16A, s309-3P-32A"
+            ],
+        ),
+        (
+            [("tethered = false", "tethered = false\ncable_a = 32")],
+            ["b.toml [evse.1] cable_a = 32: only an attached cable has it; a socket reads PP"],
+        ),
+        (
+            [("[board]\n", "[boarb]\n")],
+            [
+                "b.toml: unknown section 'boarb' - did you mean 'board'?",
+                "b.toml: the section [board] with at least a name is missing",
+                "b.toml [board]: 'name' is missing: The board's name.",
+            ],
+        ),
+    ],
+)
+def test_a_mistake_is_told_in_one_line(tmp_path: Path, changes: list[tuple[str, str]], lines: list[str]) -> None:
+    assert mistakes_of(tmp_path, changed(*changes)) == lines
+
+
+def test_a_missing_residual_section_asks_for_the_upstream_device(tmp_path: Path) -> None:
+    start, end = REFERENCE.index("[evse.residual]"), REFERENCE.index("[evse.meter]")
+    text = REFERENCE[:start] + REFERENCE[end:]
+    assert mistakes_of(tmp_path, text) == [
+        "b.toml [evse.1]: no [evse.residual] is fitted: 'upstream_rcd' must name the residual-current device upstream"
+    ]
+    board = load(tmp_path, text.replace("phases = 3", 'phases = 3\nupstream_rcd = "F1, type B 30 mA"'))
+    assert board.evses[0].residual is None
+
+
+def test_missing_pilot_and_contactor_are_named(tmp_path: Path) -> None:
+    assert mistakes_of(tmp_path, '[board]\nname = "x"\n[[evse]]\nid = 1\n') == [
+        "b.toml [evse.1]: 'connector_type' is missing: ConnectorEnumType of OCPP 2.0.1.",
+        "b.toml [evse.1]: 'tethered' is missing: Whether the cable is attached.",
+        "b.toml [evse.1]: 'hardware_max_a' is missing: The most the wiring and contactor may carry.",
+        "b.toml [evse.1]: 'phases' is missing: Phases wired to the connector.",
+        "b.toml [evse.1]: the section [evse.pilot_driver] is missing",
+        "b.toml [evse.1]: the section [evse.pilot_sense] is missing",
+        "b.toml [evse.1]: the section [evse.contactor] is missing",
+    ]
+
+
+def test_a_board_without_evse_is_refused(tmp_path: Path) -> None:
+    assert mistakes_of(tmp_path, '[board]\nname = "x"\n') == ["b.toml: a board needs at least one [[evse]]"]
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        (
+            "mokc",
+            "board: unknown board 'mokc' - did you mean 'mock'?; a file of your own is given as a path ending in .toml",
+        ),
+        ("/no/such/board.toml", "/no/such/board.toml: cannot be read: no such file or directory"),
+    ],
+)
+def test_a_board_that_cannot_be_found_is_named(name: str, says: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load_board(name, RUN)
+    assert caught.value.mistakes == (says,)
