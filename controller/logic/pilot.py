@@ -309,8 +309,8 @@ class PilotMachine:
             self.plateau.blind(now + LINE_SETTLE_S)
         if target in PULSING and left not in PULSING:
             self._begin_pwm(now)
-        if target not in ENERGISED and target is not Supply.IDLE and self.self_test.is_running:
-            self.self_test.abort()
+        if target is not Supply.IDLE and self.self_test.is_running:
+            self.self_test.disturb()
 
     def _begin_pwm(self, now: float) -> None:
         self._pwm_since = now
@@ -703,7 +703,7 @@ class PilotMachine:
         ]
         if self.config.has_lock:
             due.append(self.lock.deadline(self._inputs.locked, self._may_unlock(), now))
-        later = [at for at in due if at is not None and at > now + TOLERANCE_S]
+        later = [at for at in due if at is not None and now + TOLERANCE_S < at < float("inf")]
         if self._needs_samples():
             later.append(now + period)
         return min(later, default=None)
