@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from controller.logic.values import AuthorizationStatus, IdToken, TokenInfo
-from controller.ocpp.exc import ErrorCode, PayloadError
 from controller.ocpp.schema import as_utc, given
 from controller.ocpp.v16.messages import IdTagInfo
 
@@ -17,13 +16,6 @@ _STATUSES = {
     "Invalid": AuthorizationStatus.INVALID,
     "ConcurrentTx": AuthorizationStatus.CONCURRENT_TX,
 }
-
-
-def id_tag(token: IdToken) -> str:
-    """Return the idTag to ask about. Raises PayloadError for a token 1.6 cannot carry: half of it is another token."""
-    if len(token.value) > MAX_LENGTH:
-        raise PayloadError(ErrorCode.PROPERTY_CONSTRAINT_VIOLATION, "the token is longer than an idTag may be (20)")
-    return token.value
 
 
 def told_id_tag(token: IdToken | None) -> str:
