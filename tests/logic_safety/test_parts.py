@@ -1,0 +1,339 @@
+"""The parts around the machine: proximity, lock, mirror, self-test, protection, faults."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from controller.logic.contactor import MirrorWatch
+from controller.logic.evse import ContactorState, LockState, Measurements
+from controller.logic.faults import FAULTS, ROWS, Clears, FaultBook, Stop
+from controller.logic.inputs import Level, Mirror
+from controller.logic.lock import LockMachine, Motion, Wanted
+from controller.logic.protection import Protection
+from controller.logic.proximity import Coding, Proximity, coding_of, rating_a
+from controller.logic.rcd import SelfTest, Step
+
+# --- proximity ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("ohm", "coding"),
+    [
+        (0.0, Coding.FAULT), (59.0, Coding.FAULT), (79.0, Coding.FAULT), (80.0, Coding.AMPS_63), (100.0, Coding.AMPS_63),
+        (140.0, Coding.AMPS_63), (150.0, Coding.AMPS_32), (164.0, Coding.AMPS_32), (220.0, Coding.AMPS_32),
+        (308.0, Coding.AMPS_32), (350.0, Coding.AMPS_20), (400.0, Coding.AMPS_20), (680.0, Coding.AMPS_20),
+        (936.0, Coding.AMPS_20), (1000.0, Coding.AMPS_13), (1500.0, Coding.AMPS_13), (2460.0, Coding.AMPS_13),
+        (3000.0, Coding.FAULT), (4500.0, Coding.FAULT), (4501.0, Coding.NONE), (math.inf, Coding.NONE),
+        (math.nan, Coding.FAULT), (-5.0, Coding.FAULT),
+    ],
+)  # fmt: skip
+def test_the_coding_of_a_resistance(ohm: float, coding: Coding) -> None:
+    assert coding_of(ohm) is coding
+
+
+@given(st.floats(80.0, 2460.0), st.floats(80.0, 2460.0))
+def test_more_resistance_never_allows_more_current(one: float, other: float) -> None:
+    low, high = sorted((one, other))
+    assert (rating_a(coding_of(low), 3) or 0) >= (rating_a(coding_of(high), 3) or 0)
+
+
+def test_a_hundred_ohm_is_63_a_in_three_phases_and_70_in_one() -> None:
+    assert (rating_a(Coding.AMPS_63, 3), rating_a(Coding.AMPS_63, 1)) == (63, 70)
+    assert rating_a(Coding.NONE, 3) is None and rating_a(Coding.FAULT, 3) is None
+
+
+def _sampled(proximity: Proximity, *ohms: float, start: float = 0.0) -> float:
+    at = start
+    for ohm in ohms:
+        at += 0.01
+        proximity.sampled(ohm, at, is_plugged=True)
+    return at
+
+
+def test_three_samples_that_agree_latch_the_rating_until_it_is_unplugged() -> None:
+    proximity = Proximity()
+    proximity.plugged()
+    at = _sampled(proximity, 220.0, 220.0)
+    assert proximity.latched is None
+    proximity.sampled(220.0, at, is_plugged=True)  # the same sample again
+    assert proximity.latched is None
+    at = _sampled(proximity, 225.0, start=at)
+    assert proximity.latched is Coding.AMPS_32
+    at = _sampled(proximity, 100.0, 100.0, start=at)
+    assert not proximity.has_changed
+    at = _sampled(proximity, 100.0, start=at)
+    assert proximity.has_changed and proximity.latched is Coding.AMPS_32
+    proximity.unplugged()
+    assert proximity.latched is None and not proximity.has_changed
+
+
+def test_no_rating_is_latched_from_a_fault_or_an_empty_socket() -> None:
+    proximity = Proximity()
+    proximity.plugged()
+    _sampled(proximity, *[20.0] * 10, *[math.inf] * 10, *[3000.0] * 10)
+    assert proximity.latched is None
+
+
+# --- lock ---------------------------------------------------------------------------------------------------------------
+
+
+class Bolt:
+    """A lock whose bolt arrives `takes_s` after the motor was switched on; None: never."""
+
+    def __init__(self, takes_s: float | None = 0.2) -> None:
+        self.machine = LockMachine()
+        self.takes_s = takes_s
+        self.locked = False
+        self.now = 0.0
+        self.pulses: list[tuple[float, Motion, float]] = []
+        self._began: float | None = None
+
+    def run(self, wanted: Wanted, seconds: float, may_unlock: bool = True) -> LockState:
+        machine = self.machine
+        for _ in range(round(seconds * 100)):
+            before = machine.motion
+            machine.step(wanted, Level.YES if self.locked else Level.NO, may_unlock, self.now)
+            if machine.motion is not before:
+                if before is not Motion.REST and self._began is not None:
+                    self.pulses.append((self._began, before, self.now - self._began))
+                self._began = self.now if machine.motion is not Motion.REST else None
+            if self._began is not None and self.takes_s is not None and self.now - self._began >= self.takes_s:
+                self.locked = machine.motion is Motion.LOCK
+            self.now += 0.01
+        return machine.state
+
+
+def test_a_pulse_lasts_300_ms_when_the_feedback_agrees_early() -> None:
+    bolt = Bolt(0.2)
+    assert bolt.run(Wanted.LOCKED, 2.0) is LockState.LOCKED
+    assert [(motion, pytest.approx(0.30)) for _, motion, _ in bolt.pulses] == [(Motion.LOCK, bolt.pulses[0][2])]
+    assert bolt.run(Wanted.UNLOCKED, 2.0) is LockState.UNLOCKED
+    assert len(bolt.pulses) == 2
+
+
+def test_a_lock_that_does_not_move_is_tried_five_times_and_then_jammed() -> None:
+    bolt = Bolt(None)
+    assert bolt.run(Wanted.LOCKED, 30.0) is LockState.JAMMED
+    assert len(bolt.pulses) == 5
+    assert all(0.3 <= length <= 0.601 for _, _, length in bolt.pulses)
+    bolt.machine.retry()
+    bolt.takes_s = 0.1
+    assert bolt.run(Wanted.LOCKED, 3.0) is LockState.LOCKED
+
+
+def test_at_most_ten_moves_in_a_minute_whatever_is_wanted() -> None:
+    bolt = Bolt(0.1)
+    for _ in range(40):
+        bolt.run(Wanted.LOCKED, 1.0)
+        bolt.run(Wanted.UNLOCKED, 1.0)
+    starts = [at for at, _, _ in bolt.pulses]
+    assert len(starts) > 10
+    assert all(later - earlier >= 60.0 - 1e-3 for earlier, later in zip(starts, starts[10:], strict=False))
+
+
+def test_nothing_unlocks_without_leave_and_a_pulse_ends_when_leave_ends() -> None:
+    bolt = Bolt(0.2)
+    bolt.run(Wanted.LOCKED, 2.0)
+    assert bolt.run(Wanted.UNLOCKED, 5.0, may_unlock=False) is LockState.LOCKED
+    bolt.run(Wanted.UNLOCKED, 0.1, may_unlock=True)
+    assert bolt.machine.motion is Motion.UNLOCK
+    bolt.run(Wanted.UNLOCKED, 0.01, may_unlock=False)
+    assert bolt.machine.motion is Motion.REST
+
+
+def test_an_unreadable_feedback_is_neither_locked_nor_unlocked() -> None:
+    machine = LockMachine()
+    machine.step(Wanted.AS_IT_IS, Level.UNKNOWN, True, 0.0)
+    assert machine.state not in (LockState.LOCKED, LockState.UNLOCKED)
+
+
+# --- mirror -------------------------------------------------------------------------------------------------------------
+
+
+def _watch(watch: MirrorWatch, mirror: Mirror, start_s: float, seconds: float) -> float:
+    now = start_s
+    for _ in range(round(seconds * 100)):
+        watch.observed(mirror, now)
+        now += 0.01
+    return now
+
+
+def test_the_contactor_is_unknown_until_the_mirror_proves_it_open() -> None:
+    watch = MirrorWatch(0.0)
+    assert watch.state is ContactorState.UNKNOWN
+    _watch(watch, Mirror.OPEN, 0.0, 0.05)
+    assert watch.state is ContactorState.OPEN and watch.is_proven_open
+
+
+@pytest.mark.parametrize(
+    ("commanded", "mirror", "claim"),
+    [
+        (False, Mirror.CLOSED, "is_welded"),
+        (True, Mirror.OPEN, "is_stuck_open"),
+        (False, Mirror.UNKNOWN, "is_unreadable"),
+        (True, Mirror.UNKNOWN, "is_unreadable"),
+    ],
+)
+def test_a_mirror_that_differs_is_a_fault_350_ms_after_the_command(commanded: bool, mirror: Mirror, claim: str) -> None:
+    watch = MirrorWatch(0.0)
+    now = _watch(watch, Mirror.OPEN, 0.0, 0.5)
+    if not commanded:
+        watch.commanded(True, now)
+        now = _watch(watch, Mirror.CLOSED, now, 0.5)
+    watch.commanded(commanded, now)
+    began = now
+    while not getattr(watch, claim):
+        watch.observed(mirror, now)
+        now = round(now + 0.01, 6)
+        assert now < began + 1.0
+    assert 0.35 <= now - began <= 0.37
+    assert not watch.is_proven_open
+
+
+def test_a_mirror_that_bounces_for_less_is_none() -> None:
+    watch = MirrorWatch(0.0)
+    now = _watch(watch, Mirror.OPEN, 0.0, 0.5)
+    for _ in range(5):
+        now = _watch(watch, Mirror.CLOSED, now, 0.24)
+        now = _watch(watch, Mirror.OPEN, now, 0.05)
+    assert not watch.is_welded
+
+
+# --- RCD self-test ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("trips", "releases", "error", "passes"),
+    [
+        (0.9, 2.5, Level.NO, True),
+        (1.6, 3.2, Level.NO, True),
+        (1.7, 3.0, Level.NO, False),  # too late
+        (0.9, 3.4, Level.NO, False),  # does not release
+        (0.9, 2.5, Level.YES, False),  # reports an error
+        (99.0, 99.0, Level.NO, False),  # dead
+        (-1.0, 99.0, Level.NO, False),  # always tripped
+    ],
+)
+def test_the_self_test_sees_the_trip_come_and_go(trips: float, releases: float, error: Level, passes: bool) -> None:
+    test = SelfTest()
+    test.start(0.0)
+    line = []
+    for tick in range(500):
+        now = tick / 100
+        if test.is_running:
+            line.append(test.is_line_active)
+            test.run(Level.YES if trips <= now < releases else Level.NO, error, now)
+    assert test.step is Step.RESTING
+    assert (test.passed_at_s is not None, test.has_failed) == (passes, not passes)
+    assert sum(line) in (25, 26)
+    assert test.is_good(24 * 3600.0) is passes
+    assert not test.is_good(24 * 3600.0 + 4.0)
+
+
+def test_a_disturbed_self_test_concludes_nothing() -> None:
+    test = SelfTest()
+    test.start(0.0)
+    test.disturb()
+    for tick in range(500):
+        test.run(Level.NO, Level.NO, tick / 100)
+    assert not test.is_running and test.passed_at_s is None and not test.has_failed
+
+
+# --- protection ---------------------------------------------------------------------------------------------------------
+
+
+def _drawn(protection: Protection, amps: float, signalled: float, start: float, seconds: float) -> float | None:
+    """Return when over-current was claimed."""
+    now = start
+    for _ in range(round(seconds * 10)):
+        protection.measured(Measurements((amps, 1.0, 1.0), (230.0,) * 3, 0.0), now)
+        protection.judge(signalled, True, now)
+        if protection.is_over_current or protection.is_far_over_current:
+            return now - start
+        now = round(now + 0.1, 6)
+    return None
+
+
+def test_a_bit_too_much_current_stops_after_7_s_and_far_too_much_opens_after_1_s() -> None:
+    assert _drawn(Protection(3), 18.1, 16.0, 0.0, 20.0) is None  # (16 + 0.5) x 1.1 = 18.15
+    assert _drawn(Protection(3), 18.2, 16.0, 0.0, 20.0) == pytest.approx(7.0)
+    protection = Protection(3)
+    assert _drawn(protection, 24.1, 16.0, 0.0, 20.0) == pytest.approx(1.0)
+    assert protection.is_far_over_current
+
+
+def test_a_vehicle_has_five_seconds_to_follow_a_lowered_duty() -> None:
+    protection = Protection(3)
+    assert _drawn(protection, 16.0, 16.0, 0.0, 5.0) is None
+    assert _drawn(protection, 16.0, 10.0, 5.0, 20.0) == pytest.approx(6.0)
+
+
+def test_a_stale_measurement_counts_as_missing() -> None:
+    protection = Protection(3)
+    protection.measured(Measurements((40.0,), (230.0,), 10.1), 0.0)
+    protection.judge(16.0, True, 2.0)
+    assert not protection.is_far_over_current
+    protection.measured(Measurements((18.5,), (230.0,), 0.0), 0.0)
+    for tick in range(200):
+        protection.judge(16.0, True, tick / 10)
+        assert tick < 70 or not protection.is_over_current or tick <= 100
+    assert not protection.is_over_current
+
+
+@pytest.mark.parametrize(("volts", "claim"), [(254.0, "is_over_voltage"), (195.0, "is_under_voltage")])
+def test_voltage_outside_its_band_counts_after_5_s_until_it_was_inside_for_5(volts: float, claim: str) -> None:
+    protection = Protection(3)
+    history = []
+    for tick in range(250):
+        now = tick / 10
+        value = volts if tick < 100 else 230.0
+        protection.measured(Measurements((1.0,), (230.0, value, 230.0), 0.0), now)
+        protection.judge(16.0, True, now)
+        history.append(getattr(protection, claim))
+    assert history.index(True) == 50
+    assert len(history) - history[::-1].index(True) == 150
+
+
+def test_only_the_evses_own_phases_are_judged() -> None:
+    protection = Protection(1)
+    for tick in range(100):
+        protection.measured(Measurements((1.0, 90.0, 90.0), (230.0, 0.0, 0.0), 0.0), tick / 10)
+        protection.judge(16.0, True, tick / 10)
+    assert not (protection.is_far_over_current or protection.is_under_voltage)
+
+
+# --- faults -------------------------------------------------------------------------------------------------------------
+
+_ERROR_CODES = {
+    "ConnectorLockFailure", "EVCommunicationError", "GroundFailure", "HighTemperature", "InternalError",
+    "LocalListConflict", "NoError", "OtherError", "OverCurrentFailure", "OverVoltage", "PowerMeterFailure",
+    "PowerSwitchFailure", "ReaderFailure", "ResetFailure", "UnderVoltage", "WeakSignal",
+}  # fmt: skip
+
+
+def test_every_fault_has_a_hint_and_codes_that_exist() -> None:
+    assert len(FAULTS) == len(ROWS)
+    for row in ROWS:
+        assert row.error_code in _ERROR_CODES
+        assert row.mrec == "" or (row.mrec.startswith("CX0") and len(row.mrec) == 5)
+        assert len(row.hint) > 20 and len(f"{row.title}: {row.hint}") <= 400
+
+
+def test_faults_clear_as_their_rows_say() -> None:
+    for row in ROWS:
+        book = FaultBook()
+        book.report(row.id, True)
+        assert book.ids == (row.id,) and book.is_open_demanded is (row.stops is Stop.OPEN)
+        assert not book.reset(row.id), "its cause still stands"
+        book.unplugged()
+        assert book.has(row.id)
+        book.report(row.id, False)
+        assert book.has(row.id) is (row.clears is not Clears.BY_ITSELF)
+        book.unplugged()
+        assert book.has(row.id) is (row.clears is Clears.RESET)
+        assert book.reset(row.id) is (row.clears is Clears.RESET)
+        assert book.ids == () and not book.is_open_demanded

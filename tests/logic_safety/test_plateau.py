@@ -1,0 +1,146 @@
+"""Pilot states from volts: bands, hysteresis, confirmation, age."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from controller.logic.evse import PilotState
+from controller.logic.plateau import HOLD_V, STRICT_V, Plateau, band_of
+
+V = {"A": 12.0, "B": 9.0, "C": 6.0, "D": 3.0, "E": 0.0, "F": -12.0, "invalid": -5.0}
+
+
+class Line:
+    """A pilot line sampled every 10 ms."""
+
+    def __init__(self, state: str | None = None) -> None:
+        self.now = 10.0
+        self.plateau = Plateau(self.now)
+        if state is not None:
+            self.hold(V[state], 1.0)
+
+    def hold(self, volts: float, seconds: float) -> PilotState:
+        for _ in range(round(seconds * 100)):
+            self.now += 0.01
+            self.plateau.sampled(volts, self.now, self.now)
+        return self.plateau.state
+
+
+@pytest.mark.parametrize(
+    ("volts", "state"),
+    [
+        (13.0, "A"), (11.0, "A"), (10.99, "invalid"), (10.0, "B"), (8.0, "B"), (7.99, "invalid"), (7.0, "C"), (5.0, "C"),
+        (4.5, "invalid"), (4.0, "D"), (2.0, "D"), (1.5, "invalid"), (1.0, "E"), (-1.0, "E"), (-5.0, "invalid"),
+        (-11.0, "F"), (-13.0, "F"), (-13.1, "invalid"), (13.1, "invalid"), (math.nan, "invalid"), (math.inf, "invalid"),
+    ],
+)  # fmt: skip
+def test_a_state_is_entered_on_its_strict_band_only(volts: float, state: str) -> None:
+    assert band_of(volts) == PilotState(state)
+    assert Line().hold(volts, 1.0) == PilotState(state)
+
+
+@pytest.mark.parametrize("state", [state for state in PilotState if state is not PilotState.INVALID])
+def test_a_state_is_kept_in_its_wider_band_and_left_beyond_it(state: PilotState) -> None:
+    low, high = HOLD_V[state]
+    assert low < STRICT_V[state][0] and high > STRICT_V[state][1]
+    for volts in (low + 0.01, high - 0.01):
+        assert Line(state.value).hold(volts, 5.0) is state
+    for volts in (low - 0.01, high + 0.01):
+        assert Line(state.value).hold(volts, 5.0) is not state
+
+
+@pytest.mark.parametrize(
+    ("before", "seen", "held_ms", "confirmed_ms"),
+    [
+        ("B", "A", 10, 20),
+        ("C", "A", 10, 20),
+        ("D", "A", 10, 20),
+        ("C", "B", 10, 20),
+        ("D", "B", 10, 20),
+        ("A", "B", 100, 110),
+        ("B", "C", 500, 510),
+        ("A", "C", 500, 510),
+        ("B", "D", 500, 510),
+        ("C", "D", 10, 20),
+        ("C", "E", 100, 110),
+        ("B", "E", 100, 110),
+        ("C", "F", 100, 110),
+        ("C", "invalid", 200, 210),
+        ("B", "invalid", 200, 210),
+        ("E", "C", 500, 510),
+        ("invalid", "C", 500, 510),
+    ],
+)
+def test_a_change_is_confirmed_after_its_time_and_not_before(
+    before: str, seen: str, held_ms: int, confirmed_ms: int
+) -> None:
+    """The first of the readings is one period in, so the second of two readings is at 20 ms."""
+    assert Line(before).hold(V[seen], held_ms / 1000) == PilotState(before)
+    assert Line(before).hold(V[seen], confirmed_ms / 1000) == PilotState(seen)
+
+
+def test_a_toggle_shorter_than_half_a_second_is_not_a_c() -> None:
+    line = Line("B")
+    for _ in range(5):
+        assert line.hold(V["C"], 0.4) is PilotState.B
+        assert line.hold(V["B"], 0.3) is PilotState.B
+
+
+def test_the_same_sample_read_twice_is_one_reading() -> None:
+    line = Line("C")
+    for _ in range(5):
+        line.plateau.sampled(9.0, line.now + 0.01, line.now + 0.02)
+    assert line.plateau.state is PilotState.C
+
+
+def test_readings_that_agree_on_nothing_are_invalid_after_200_ms_in_c() -> None:
+    line = Line("C")
+    for _ in range(11):
+        line.hold(7.9, 0.01)
+        line.hold(12.0, 0.01)
+    assert line.plateau.state is PilotState.INVALID
+
+
+def test_a_single_wild_sample_changes_nothing() -> None:
+    line = Line("C")
+    for wild in (12.0, 9.0, 0.0, -12.0, 50.0, math.nan):
+        line.hold(wild, 0.01)
+        assert line.hold(6.0, 0.05) is PilotState.C
+
+
+def test_a_sample_older_than_150_ms_is_invalid_at_once_and_recovers() -> None:
+    line = Line("C")
+    line.plateau.sampled(6.0, line.now, line.now + 0.150)
+    assert line.plateau.state is PilotState.C
+    line.plateau.sampled(6.0, line.now, line.now + 0.151)
+    assert line.plateau.state is PilotState.INVALID and line.plateau.is_stale
+    line.now += 0.5
+    line.hold(9.0, 0.12)
+    assert line.plateau.state is PilotState.B and not line.plateau.is_stale
+
+
+def test_blinded_nothing_is_inferred_until_new_samples_confirm() -> None:
+    line = Line("C")
+    line.plateau.blind(line.now + 0.02)
+    assert line.plateau.state is PilotState.INVALID and line.plateau.is_blind
+    line.hold(12.0, 0.02)  # the first is from before
+    assert line.plateau.is_blind
+    line.hold(12.0, 0.02)
+    assert line.plateau.state is PilotState.A and not line.plateau.is_blind
+
+
+@given(st.lists(st.tuples(st.floats(-20.0, 20.0), st.integers(1, 60)), max_size=30))
+def test_c_is_never_confirmed_by_less_than_half_a_second_of_c(held: list[tuple[float, int]]) -> None:
+    line = Line("B")
+    in_band_s = 0.0
+    for volts, samples in held:
+        for _ in range(samples):
+            before = line.plateau.state
+            in_band_s = in_band_s + 0.01 if 1.2 < volts < 7.8 else 0.0
+            state = line.hold(volts, 0.01)
+            if state in (PilotState.C, PilotState.D) and before not in (PilotState.C, PilotState.D):
+                assert in_band_s >= 0.5 - 1e-6
