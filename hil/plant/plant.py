@@ -74,8 +74,13 @@ class Plant:
         return self._now
 
     def advance(self, now: float) -> None:
-        """Let time pass up to `now`, doing everything that falls due in its order. Going back is ignored."""
-        self._pass_time(now)
+        """Let time pass up to `now`, doing everything that falls due in its order. Going back is ignored.
+
+        Subscribers are told at each instant at which something changed, so they can act before the next.
+        """
+        while self._step(now):
+            self._tell()
+        self._now = max(self._now, now)
         self._tell()
 
     def next_change(self, now: float | None = None) -> float | None:
@@ -271,13 +276,18 @@ class Plant:
             self._pass_time(at)
 
     def _pass_time(self, now: float) -> None:
-        while True:
-            due = self.next_change(self._now)
-            if due is None or due > now:
-                break
-            self._now = max(self._now, due)
-            self._fall_due()
+        while self._step(now):
+            pass
         self._now = max(self._now, now)
+
+    def _step(self, until: float) -> bool:
+        """Go to the next instant at which something falls due, if that is not after `until`. Returns whether it was."""
+        due = self.next_change(self._now)
+        if due is None or due > until:
+            return False
+        self._now = max(self._now, due)
+        self._fall_due()
+        return True
 
     def _fall_due(self) -> None:
         now = self._now
