@@ -169,6 +169,12 @@ class Session:
         return self._billing.open is not None or self._authorization is not None or self._asked is not None
 
     @property
+    def ev_has_left(self) -> bool:
+        """A transaction goes on, authorised, although its EV is unplugged (StopTxOnEVSideDisconnect = false)."""
+        running = self._billing.is_running and self._authorization is not None
+        return running and self._was_connected and not self._is_plugged
+
+    @property
     def stopping_faults(self) -> tuple[str, ...]:
         return tuple(f for f in self._facts.faults if self._rules.stops_charging(f)) if self._facts else ()
 

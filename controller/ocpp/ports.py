@@ -14,25 +14,12 @@ from typing import Protocol
 
 from controller.logic.profiles import ChargingProfile
 from controller.logic.records import Trigger
+from controller.logic.status import ConnectorStatus as ConnectorStatus  # part of this interface
 from controller.logic.values import IdToken, Measurand, Sample, SampleContext, TokenInfo
 
 
 class NotOnline(Exception):
     """There is no accepted registration on a live connection, or it went away before the answer came."""
-
-
-class ConnectorStatus(StrEnum):
-    """The projection both versions report from. 1.6 names; 2.x folds the middle five into Occupied."""
-
-    AVAILABLE = "Available"
-    PREPARING = "Preparing"
-    CHARGING = "Charging"
-    SUSPENDED_EVSE = "SuspendedEVSE"
-    SUSPENDED_EV = "SuspendedEV"
-    FINISHING = "Finishing"
-    RESERVED = "Reserved"
-    UNAVAILABLE = "Unavailable"
-    FAULTED = "Faulted"
 
 
 @dataclass(frozen=True, slots=True)
