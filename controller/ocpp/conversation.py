@@ -86,7 +86,7 @@ class Conversation:
         self._last_heartbeat_s = surroundings.clock.monotonic()
         self._silences = 0
         self._greets = False  # nothing has been said on this connection yet that proves the CSMS is there
-        self.is_online = False
+        self._is_online = False
         self.statuses = StatusReporter(dialect, protocol, surroundings.store, self.call)
         self._rpc = Rpc(
             connection,
@@ -99,6 +99,11 @@ class Conversation:
             heard=surroundings.heard,
         )
 
+    @property
+    def is_online(self) -> bool:
+        """Whether the CSMS has accepted us and can hear us."""
+        return self._is_online and self._rpc.is_open
+
     async def run(self) -> str:
         """Converse until the connection ends; return how it did."""
         self._around.model.subscribe(self._variable_changed)
@@ -109,7 +114,7 @@ class Conversation:
             await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
             return self._how(reading, working)
         finally:
-            self.is_online = False
+            self._is_online = False
             self._around.model.unsubscribe(self._variable_changed)
             for task in (reading, working):
                 task.cancel()
@@ -245,7 +250,7 @@ class Conversation:
         self._greets = boot is None
         offline_s = 0.0 if memory.offline_at_s is None else around.clock.monotonic() - memory.offline_at_s
         memory.offline_at_s = None
-        self.is_online = True
+        self._is_online = True
         around.station.registered(boot.at if boot is not None else None)
         if boot is not None or offline_s > around.model.int("OCPPCommCtrlr.OfflineThreshold"):
             self.statuses.report_all()
@@ -264,7 +269,7 @@ class Conversation:
                 if duty.done() and (error := duty.exception()) is not None:
                     raise error
         finally:
-            self.is_online = False
+            self._is_online = False
             self._around.outbox.link_down()
             for duty in duties:
                 duty.cancel()

@@ -84,6 +84,11 @@ class Rpc:
         self._exchanges: set[asyncio.Task[Struct]] = set()
         self.last_sent_s = asyncio.get_running_loop().time()
 
+    @property
+    def is_open(self) -> bool:
+        """Whether the connection is still believed in."""
+        return self._lost is None
+
     async def call(self, action: str, payload: Payload) -> Struct:
         """Send a request in its turn and return the answer.
 
@@ -265,7 +270,11 @@ class Rpc:
     async def _send(self, text: str) -> None:
         self._show("out", text)
         self.last_sent_s = asyncio.get_running_loop().time()
-        await self._connection.send(text)
+        try:
+            await self._connection.send(text)
+        except ConnectionLost as lost:
+            self._lost = self._lost or lost
+            raise
 
     def _show(self, direction: str, text: str) -> None:
         shown = redacted(text)
