@@ -154,5 +154,5 @@ def test_our_own_link_reaches_it_and_notices_its_end(peer_directory: Path) -> No
 
 def test_without_node_the_reason_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
-    with pytest.raises(NoPeer, match="node and npm not found: install Node.js"):
+    with pytest.raises(NoPeer, match=r"node and npm not found: install Node\.js"):
         install()
