@@ -13,21 +13,25 @@ from controller.local.exc import LocalError, NotRunning
 
 _EPILOG = """\
 verbs:
-  plug_in evse=1 [ev.KEY=VALUE …]        ev: capacity_kwh, phases, ignores_pwm_off, no_s2, slow, …
+  plug_in evse=1 [ev.KEY=VALUE …]  ev: capacity_kwh, phases, ignores_pwm_off,
+                                   no_s2, slow, sleepy, …
   unplug evse=1
-  swipe token=04A2B3C4D5E680             hex of 4, 7 or 10 bytes: the PN532; else the line reader
-  ev evse=1 pilot=C draw_a=16 phases=3   what the EV does
-  pause evse=1 | resume evse=1           the EV stops and goes on by itself
-  fault evse=1 kind=diode                kinds: diode cp_short pp_ohm rcd weld stuck_open
-                                         over_temperature over_current under_voltage over_voltage
-                                         ground meter_silent meter_value mirror; clear=true ends it
-  network up=false | power_cut
-  state                                  everything the bench can see
+  swipe token=04A2B3C4D5E680       hex of 4, 7 or 10 bytes goes to the PN532,
+                                   anything else to the line reader
+  ev evse=1 pilot=C draw_a=16 phases=3     what the EV does
+  pause evse=1, resume evse=1      the EV stops and goes on by itself
+  fault evse=1 kind=diode          clear=true ends it; kinds: diode cp_short
+                                   pp_ohm rcd weld stuck_open over_temperature
+                                   over_current under_voltage over_voltage
+                                   ground meter_silent meter_value mirror
+  network up=false
+  power_cut
+  state                            everything the bench can see
 
 examples:
   pilotline bench plug_in evse=1 ev.capacity_kwh=40
   pilotline bench swipe token=04A2B3C4D5E680
-  pilotline watch                        see what the station makes of it
+  pilotline watch                        what the station makes of it
 """
 
 # These are texts even where they look like numbers: a card may be called 12345678 or 1E10.

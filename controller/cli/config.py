@@ -12,9 +12,9 @@ from controller.exits import ExitCode
 
 _EPILOG = """\
 examples:
-  pilotline config check --config pilotline.toml     every mistake, one a line
-  pilotline config show                              every value in force and its source
-  pilotline config show --explain                    with what each one means
+  pilotline config check --config pilotline.toml   every mistake, one a line
+  pilotline config show                            every value and its source
+  pilotline config show --explain                  and what each one means
 """
 
 

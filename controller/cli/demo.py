@@ -8,12 +8,13 @@ from controller.cli.options import Commands, add_json, command
 
 _EPILOG = """\
 examples:
-  pilotline demo                      play it, then stay up to be tried from a second terminal
+  pilotline demo                      play it, then stay up to be tried
   pilotline demo --once --ocpp 1.6    play it with OCPP 1.6 and exit
-  pilotline demo --once --json        for a script: exit code 0 only if every step was really seen
+  pilotline demo --once --json        for a script
 
-Starts a station on the mock bench and a CSMS on this machine, then: plug in, card, charging,
-a limit from the CSMS, card again, unplug.
+Starts a station on the mock bench and a CSMS on this machine, then: plug in,
+card, charging, a limit from the CSMS, card again, unplug. The exit code is 0
+only if every step was really seen.
 """
 
 

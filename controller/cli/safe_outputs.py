@@ -10,10 +10,12 @@ from controller.config import load_board
 from controller.exits import ExitCode
 
 _EPILOG = """\
-De-energises every contactor, disconnects every pilot, rests the locks, ends RCD tests. For use
-while the safety process is not running: systemd runs it after that process ended.
+De-energises every contactor, disconnects every pilot, rests the locks, ends RCD
+tests. For use while the safety process is not running: systemd runs it after
+that process ended.
 
-exit code: 0 when every output is safe, 5 when a device could not be reached (each is named)
+Exit code: 0 when every output is safe, 5 when a device could not be reached
+(each is named).
 """
 
 

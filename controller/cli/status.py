@@ -14,7 +14,8 @@ examples:
   pilotline status
   pilotline status --json | jq '.evses[0].pilot'
 
-next: pilotline why (what limits the current, or keeps it from charging) | pilotline watch
+next: pilotline why      what limits the current, or keeps it from charging
+      pilotline watch    what happens, as it happens
 """
 
 

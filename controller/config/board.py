@@ -185,7 +185,7 @@ class _Reader:
         if len(known) == len(evses) and sorted(known) != list(range(1, len(known) + 1)):
             mistakes.add("evse", f"the ids are {shown(known)}: they must be 1, 2, 3 … without gap or double")
         _check_pins(self._devices, mistakes)
-        _check_references(self._devices, mistakes)
+        _check_references(self._devices, {family: list(table.get(family, ())) for family in ("bus", "adc")}, mistakes)
         _check_ports(self._devices, mistakes)
         if mistakes.lines or head is None:
             return None
@@ -324,9 +324,8 @@ def _check_pins(devices: list[DeviceSection], mistakes: Mistakes) -> None:
             owners.setdefault((chip, pin), claim)
 
 
-def _check_references(devices: list[DeviceSection], mistakes: Mistakes) -> None:
-    """A setting called `bus`, `gpio` or `adc` names a section [bus.NAME] or [adc.NAME]."""
-    names = {family: [device.name for device in devices if device.family == family] for family in ("bus", "adc")}
+def _check_references(devices: list[DeviceSection], names: Mapping[str, list[str]], mistakes: Mistakes) -> None:
+    """A setting called `bus`, `gpio` or `adc` names a section [bus.NAME] or [adc.NAME], also one with mistakes of its own."""
     for device in devices:
         for key, family in (("bus", "bus"), ("gpio", "bus"), ("adc", "adc")):
             target = getattr(device.settings, key, None)

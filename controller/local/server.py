@@ -76,20 +76,21 @@ class LocalApi:
                 return
             try:
                 request = parse(line)
+                if request.do == "watch":
+                    await self._watch(request, reader, writer)
+                    return
                 reply = answer(request, self._station, self._config)
             except BadRequest as error:
                 await _send(writer, {"id": error.id, "ok": False, "error": str(error)})
                 continue
             await _send(writer, {"id": request.id, "ok": True, **reply})
-            if request.do == "watch":
-                await self._watch(request, reader, writer)
-                return
 
     async def _watch(self, request: Request, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Pass events on until the client closes its end."""
+        """Answer with the status, then pass events on until the client closes its end; none is lost in between."""
         gone = asyncio.create_task(reader.read())
         try:
             with self._station.events.subscribe() as subscription:
+                await _send(writer, {"id": request.id, "ok": True, **answer(request, self._station, self._config)})
                 while not gone.done():
                     coming = asyncio.create_task(subscription.next())
                     await asyncio.wait({gone, coming}, return_when=asyncio.FIRST_COMPLETED)

@@ -191,6 +191,12 @@ def test_missing_pilot_and_contactor_are_named(tmp_path: Path) -> None:
     ]
 
 
+def test_a_mistake_in_a_bus_is_told_once_and_not_for_each_of_its_users(tmp_path: Path) -> None:
+    assert mistakes_of(tmp_path, changed(("chip_label", "chip_lable"))) == [
+        "b.toml [bus.gpio]: unknown key 'chip_lable' - did you mean 'chip_label'?"
+    ]
+
+
 def test_a_board_without_evse_is_refused(tmp_path: Path) -> None:
     assert mistakes_of(tmp_path, '[board]\nname = "x"\n') == ["b.toml: a board needs at least one [[evse]]"]
 

@@ -1,0 +1,190 @@
+"""The command line as a user meets it: help, exit codes, one-line messages, nothing heavy loaded for little."""
+
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from controller.cli.main import COMMANDS
+
+pytestmark = pytest.mark.wire
+
+Pilotline = Callable[..., subprocess.CompletedProcess[str]]
+
+
+def test_without_arguments_it_teaches(pilotline: Pilotline) -> None:
+    result = pilotline()
+    assert result.returncode == 0
+    assert "pilotline demo" in result.stdout and "Exit codes:" in result.stdout
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_of_every_command_fits_80_columns_and_ends_well(pilotline: Pilotline, name: str) -> None:
+    result = pilotline(name, "--help")
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.startswith(f"usage: pilotline {name}")
+    if name not in ("csms", "completion"):  # csms: written elsewhere; completion: a whole command line to copy
+        assert max(map(len, result.stdout.splitlines())) <= 80
+
+
+def test_help_and_status_load_no_heavy_library() -> None:
+    for arguments in (["--help"], ["status"]):
+        code = f"import sys, controller.cli.main as m; m.main({arguments}); print('\\n'.join(sys.modules))"
+        result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+        heavy = {"websockets", "msgspec", "pymodbus", "ocpp", "gpiozero", "asyncio", "sqlite3", "serial"}
+        assert heavy.isdisjoint(result.stdout.split())
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["nope"], ["run", "--nope"], ["run", "--only", "nobody"], ["config"], ["demo", "--ocpp", "3"], ["bench"]],
+)
+def test_wrong_usage_ends_with_2_and_a_usage_line(pilotline: Pilotline, arguments: list[str]) -> None:
+    result = pilotline(*arguments)
+    assert result.returncode == 2
+    assert result.stderr.startswith("usage: pilotline")
+
+
+@pytest.mark.parametrize("arguments", [["status"], ["why"], ["watch"], ["bench", "state"]])
+def test_without_a_station_it_says_how_to_start_one(pilotline: Pilotline, arguments: list[str]) -> None:
+    result = pilotline(*arguments)
+    assert result.returncode == 4
+    [line] = result.stderr.splitlines()
+    assert "is not running" in line and line.endswith("start it with: pilotline run")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["run"], ["status"], ["config", "check"], ["config", "show"], ["safe-outputs"], ["run", "--only", "safety"]],
+)
+def test_a_missing_file_ends_with_3_and_names_it(pilotline: Pilotline, arguments: list[str]) -> None:
+    result = pilotline(*arguments, "--config", "gone.toml")
+    assert result.returncode == 3
+    assert result.stderr.count("\n") == 1
+    assert "gone.toml: cannot be read: no such file or directory" in result.stderr
+
+
+def test_config_check_tells_all_mistakes_of_all_files(pilotline: Pilotline, tmp_path: Path) -> None:
+    (tmp_path / "p.toml").write_text(
+        '[ocpp.variables]\n"TxCtrlr.TxStopPoin" = "EVConnected"\n"OCPPCommCtrlr.RetryBackOffRepeatTimes" = "many"\n'
+    )
+    result = pilotline("config", "check", "--config", "p.toml")
+    assert result.returncode == 3
+    assert [line.split(":")[0] for line in result.stderr.splitlines()] == ["pilotline"] * 2
+    assert '"TxCtrlr.TxStopPoin": there is no such variable' in result.stderr
+    as_json = pilotline("config", "check", "--config", "p.toml", "--json")
+    assert as_json.returncode == 3
+    assert len(json.loads(as_json.stdout)["mistakes"]) == 2
+
+
+def test_config_check_of_a_good_file_says_ok_and_what_next(pilotline: Pilotline, tmp_path: Path) -> None:
+    (tmp_path / "p.toml").write_text('[station]\nidentity = "CP-7"\nboard = "reference"\n')
+    result = pilotline("config", "check", "--config", "p.toml")
+    assert (result.returncode, result.stderr) == (0, "")
+    assert result.stdout.startswith("OK: p.toml: CP-7 on board reference (1 EVSE)")
+
+
+def test_config_show_names_the_source_and_hides_the_password(pilotline: Pilotline, tmp_path: Path) -> None:
+    (tmp_path / "p.toml").write_text('[csms]\npassword = "0123456789abcdef"\n')
+    result = pilotline("config", "show", "--config", "p.toml")
+    assert result.returncode == 0
+    assert "0123456789abcdef" not in result.stdout and "********" in result.stdout
+    rows = {row["key"]: row for row in json.loads(pilotline("config", "show", "--config", "p.toml", "--json").stdout)}
+    assert rows["password"]["source"] == "p.toml"
+    assert rows["identity"] == {**rows["identity"], "value": "PILOTLINE-1", "source": "default"}
+
+
+def test_the_environment_names_the_file_when_no_option_does(pilotline: Pilotline, tmp_path: Path) -> None:
+    (tmp_path / "p.toml").write_text('[station]\nidentity = "CP-8"\n')
+    assert "CP-8" in pilotline("config", "check", PILOTLINE_CONFIG="p.toml").stdout
+
+
+class FakeBench:
+    """Answers one request with what it got, or with an error."""
+
+    def __init__(self, path: Path, answer: dict[str, object]) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.got: dict[str, object] = {}
+        self._answer = answer
+        self._listening = socket.socket(socket.AF_UNIX)
+        self._listening.bind(str(path))
+        self._listening.listen()
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+        self._thread.start()
+
+    def _serve(self) -> None:
+        connection, _ = self._listening.accept()
+        with connection, connection.makefile("rb") as lines:
+            self.got = json.loads(lines.readline())
+            connection.sendall(json.dumps(self._answer).encode() + b"\n")
+
+    def close(self) -> None:
+        self._thread.join(5)
+        self._listening.close()
+
+
+@pytest.mark.parametrize(
+    ("words", "request_"),
+    [
+        (
+            ["plug_in", "evse=1", "ev.capacity_kwh=40", "ev.no_s2=true"],
+            {"evse": 1, "ev": {"capacity_kwh": 40, "no_s2": True}},
+        ),
+        (["swipe", "token=12345678"], {"token": "12345678"}),
+        (["swipe", "token=1E10", "reader=line"], {"token": "1E10", "reader": "line"}),
+        (["ev", "evse=2", "pilot=C", "draw_a=16.5"], {"evse": 2, "pilot": "C", "draw_a": 16.5}),
+        (["network", "up=false"], {"up": False}),
+    ],
+)
+def test_bench_sends_what_was_typed(
+    pilotline: Pilotline, tmp_path: Path, words: list[str], request_: dict[str, object]
+) -> None:
+    bench = FakeBench(tmp_path / "pilotline" / "PILOTLINE-1" / "bench.sock", {"ok": True})
+    result = pilotline("bench", *words)
+    bench.close()
+    assert (result.returncode, result.stdout) == (0, "done\n")
+    assert bench.got == {"verb": words[0], **request_}
+
+
+def test_bench_shows_the_refusal_in_one_line(pilotline: Pilotline, tmp_path: Path) -> None:
+    bench = FakeBench(
+        tmp_path / "pilotline" / "PILOTLINE-1" / "bench.sock", {"ok": False, "error": "evse: 9 is not there"}
+    )
+    result = pilotline("bench", "plug_in", "evse=9")
+    bench.close()
+    assert (result.returncode, result.stderr) == (1, "pilotline: bench plug_in: evse: 9 is not there\n")
+
+
+@pytest.mark.parametrize("word", ["evse", "=1", "ev.=1", "a=1 a.b=2"])
+def test_bench_with_words_that_are_no_pairs_says_how_to_write_them(pilotline: Pilotline, word: str) -> None:
+    result = pilotline("bench", "plug_in", *word.split(" "))
+    assert result.returncode == 2
+    assert result.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_knows_every_command(pilotline: Pilotline, shell: str) -> None:
+    result = pilotline("completion", shell)
+    assert result.returncode == 0, result.stderr
+    assert all(name in result.stdout for name in COMMANDS)
+    assert "ready-fd" in result.stdout and "parent-fd" not in result.stdout
+
+
+def test_bash_completion_completes(pilotline: Pilotline, tmp_path: Path) -> None:
+    (tmp_path / "c.bash").write_text(pilotline("completion", "bash").stdout)
+    script = 'source c.bash; COMP_WORDS=(pilotline config sh); COMP_CWORD=2; _pilotline; echo "${COMPREPLY[@]}"'
+    result = subprocess.run(["bash", "-c", script], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert result.stdout == "show\n"
+
+
+def test_a_reader_that_has_seen_enough_ends_it_quietly(tmp_path: Path) -> None:
+    script = f"{sys.executable} -P -m controller config show | head -1"
+    result = subprocess.run(["bash", "-c", script], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert result.stderr == ""
