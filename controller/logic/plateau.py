@@ -166,4 +166,5 @@ class Plateau:
             return self._valid_from
         if self._candidate is None:
             return None
-        return self._candidate_at + max(self._period_s, _CONFIRM_S[self.state, self._candidate])
+        confirmed = self._candidate_at + max(self._period_s, _CONFIRM_S[self.state, self._candidate])
+        return min(confirmed, self._left_at + _UNSETTLED_S[self.state])
