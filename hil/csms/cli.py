@@ -33,7 +33,7 @@ Then, elsewhere:    pilotline csms send start
                     pilotline csms send SetVariables '{"setVariableData": [...]}'
                     pilotline csms show transactions
 Aliases:
-  """ + "\n  ".join(ALIASES.values())
+  """ + "\n  ".join(f"{usage:28}{what}" for usage, what in ALIASES.values())
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -52,9 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _add_port(send, argparse.SUPPRESS)
     send.add_argument("--station", help="which station, where several are connected")
     send.add_argument("--json", action="store_true", help="print the answer as JSON")
-    send.add_argument(
-        "words", nargs=argparse.REMAINDER, help="an alias, or an OCPP action with key=value pairs or JSON"
-    )
+    send.add_argument("words", nargs="*", help="an alias, or an OCPP action with key=value pairs or JSON")
     show = commands.add_parser("show", help="show what the running CSMS knows")
     _add_port(show, argparse.SUPPRESS)
     show.add_argument("what", choices=["stations", "transactions", "violations"])

@@ -18,13 +18,15 @@ class Facts:
     """What the CSMS knows of one station beyond its transactions.
 
     boot: the last BootNotification. statuses: (evse, connector) to status; 1.6 has evse = connector, and (0, 0) for the
-    station itself. reports: NotifyReport parts by requestId. newest_at: newest time of a transaction message (1.6).
+    station itself. reports: NotifyReport parts by requestId. newest_at: newest time of a transaction message (1.6). seen:
+    texts of meter values outside transactions (1.6).
     failed_starts: 1.6 StartTransactions that were not answered properly, on purpose.
     """
 
     boot: dict[str, Any] = field(default_factory=dict)
     statuses: dict[tuple[int, int], str] = field(default_factory=dict)
     meter_values: list[dict[str, Any]] = field(default_factory=list)
+    seen: set[str] = field(default_factory=set)
     reports: dict[int, list[dict[str, Any]]] = field(default_factory=dict)
     newest_at: datetime | None = None
     failed_starts: int = 0

@@ -28,8 +28,8 @@ class Reading:
 class Transaction:
     """id: of the CSMS's counter in 1.6, the station's own in 2.0.1. evse: connector in 1.6. readings: in order of arrival.
 
-    stopped_at None: still open. seq_nos, gaps: 2.0.1 only; gaps holds the numbers that never came. messages: payloads
-    in order of arrival, duplicates left out.
+    stopped_at None: still open. by_seq_no, gaps: 2.0.1 only, events by their number and the numbers that never came.
+    messages: payloads in order of arrival, duplicates left out. seen: their texts, to recognise duplicates by (1.6).
     """
 
     id: str
@@ -42,14 +42,21 @@ class Transaction:
     reason: str | None = None
     charging_state: str | None = None
     remote_start_id: int | None = None
-    seq_nos: list[int] = field(default_factory=list)
+    by_seq_no: dict[int, dict[str, Any]] = field(default_factory=dict)
+    newest_seq_no: int = -1
     gaps: list[int] = field(default_factory=list)
     messages: list[dict[str, Any]] = field(default_factory=list)
+    seen: set[str] = field(default_factory=set)
     last_at: datetime | None = None
 
     @property
     def is_open(self) -> bool:
         return self.stopped_at is None
+
+    @property
+    def seq_nos(self) -> list[int]:
+        """2.0.1 sequence numbers in order of arrival."""
+        return list(self.by_seq_no)
 
     @property
     def energy_wh(self) -> int:

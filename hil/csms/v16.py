@@ -7,6 +7,7 @@ from typing import Any
 
 from hil.csms.context import Context
 from hil.csms.log import Kind
+from hil.csms.schemas import render
 from hil.csms.transactions import Reading, Transaction, moment, registers
 
 _TOKEN_STATUSES = {"Accepted", "Blocked", "Expired", "Invalid", "ConcurrentTx"}
@@ -128,12 +129,13 @@ class Answers16:
         transaction = None
         if "transactionId" in payload:
             transaction = self._find("MeterValues", payload["transactionId"], context)
-        if transaction is not None and payload in transaction.messages:
-            context.duplicated("MeterValues", f"transaction {transaction.id} {payload['meterValue'][0]['timestamp']}")
+        seen, text = (context.facts if transaction is None else transaction).seen, render(payload)
+        if text in seen:
+            context.duplicated(
+                "MeterValues", f"connector {payload['connectorId']} {payload['meterValue'][0]['timestamp']}"
+            )
             return {}
-        if transaction is None and payload in context.facts.meter_values:
-            context.duplicated("MeterValues", f"connector {payload['connectorId']}")
-            return {}
+        seen.add(text)
         for meter_value in payload["meterValue"]:
             self._in_order(moment(meter_value["timestamp"]), context)
         if transaction is None:

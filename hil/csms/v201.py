@@ -66,7 +66,7 @@ class Answers201:
             response["idTokenInfo"] = self._token_info(payload["idToken"]["idToken"], context)
         transaction = self._transaction(payload, context)
         seq_no = payload["seqNo"]
-        if seq_no in transaction.seq_nos:
+        if seq_no in transaction.by_seq_no:
             self._repeated(payload, transaction, context)
             return response
         self._in_sequence(seq_no, transaction, context)
@@ -96,7 +96,7 @@ class Answers201:
         return transaction
 
     def _repeated(self, payload: dict[str, Any], transaction: Transaction, context: Context) -> None:
-        if payload in transaction.messages:
+        if transaction.by_seq_no[payload["seqNo"]] == payload:
             context.duplicated("TransactionEvent", f"{transaction.id} seqNo {payload['seqNo']}")
         else:
             context.report(
@@ -105,14 +105,14 @@ class Answers201:
 
     def _in_sequence(self, seq_no: int, transaction: Transaction, context: Context) -> None:
         """Events of a transaction come with consecutive numbers from 0 (E01.FR.07)."""
-        expected = max(transaction.seq_nos, default=-1) + 1
+        expected = transaction.newest_seq_no + 1
         if seq_no in transaction.gaps:
             transaction.gaps.remove(seq_no)
             context.report(Kind.TRANSACTION, f"{transaction.id}: seqNo {seq_no} came after {expected - 1}")
         elif seq_no > expected:
             transaction.gaps.extend(range(expected, seq_no))
             context.report(Kind.GAP, f"{transaction.id}: seqNo {seq_no} where {expected} was due")
-        transaction.seq_nos.append(seq_no)
+        transaction.newest_seq_no = max(transaction.newest_seq_no, seq_no)
 
     def _take(self, payload: dict[str, Any], transaction: Transaction, context: Context) -> None:
         kind = payload["eventType"]
@@ -124,6 +124,7 @@ class Answers201:
         transaction.advance(at, context.report)
         info = payload["transactionInfo"]
         transaction.messages.append(payload)
+        transaction.by_seq_no[payload["seqNo"]] = payload
         transaction.charging_state = info.get("chargingState", transaction.charging_state)
         transaction.remote_start_id = info.get("remoteStartId", transaction.remote_start_id)
         transaction.evse = payload.get("evse", {}).get("id", transaction.evse)

@@ -29,18 +29,18 @@ class Scene:
 
 Command = tuple[str, dict[str, Any]]
 
-ALIASES = {
-    "start": "start [TOKEN] [EVSE]        start a charging session remotely",
-    "stop": "stop [TRANSACTION]           stop the running (or the named) transaction",
-    "limit": "limit AMPERES|off [EVSE]    set or clear a default charging limit (EVSE 0: all)",
-    "unlock": "unlock [EVSE]              unlock the connector",
-    "reset": "reset [hard|soft|idle|now]  restart the station",
-    "availability": "availability on|off [EVSE]  (EVSE 0: the whole station)",
-    "get": "get [KEY...]                  1.6 keys, or Component.Variable in 2.0.1",
-    "set": "set KEY=VALUE                 1.6 key, or Component.Variable in 2.0.1",
-    "trigger": "trigger MESSAGE [EVSE]    ask for a message, for example StatusNotification",
-    "report": "report                     everything the device model holds (2.0.1)",
-    "clear-cache": "clear-cache           forget the authorisation cache",
+ALIASES = {  # usage, and what it does
+    "start": ("start [TOKEN] [EVSE]", "start a charging session remotely"),
+    "stop": ("stop [TRANSACTION]", "stop the running (or the named) transaction"),
+    "limit": ("limit AMPERES|off [EVSE]", "set or clear a default charging limit (EVSE 0: all)"),
+    "unlock": ("unlock [EVSE]", "unlock the connector"),
+    "reset": ("reset [hard|soft|idle|now]", "restart the station"),
+    "availability": ("availability on|off [EVSE]", "put in or out of service (EVSE 0: the whole station)"),
+    "get": ("get [KEY...]", "1.6 keys, or Component.Variable in 2.0.1"),
+    "set": ("set KEY=VALUE", "1.6 key, or Component.Variable in 2.0.1"),
+    "trigger": ("trigger MESSAGE [EVSE]", "ask for a message, for example StatusNotification"),
+    "report": ("report", "everything the device model holds"),
+    "clear-cache": ("clear-cache", "forget the authorisation cache"),
 }
 
 
@@ -54,7 +54,7 @@ def expand(words: list[str], scene: Scene) -> Command:
         try:
             return alias(rest, scene)
         except (IndexError, ValueError) as error:
-            raise BadWords(f"{error or 'incomplete'}; usage: {ALIASES[name]}") from None
+            raise BadWords(f"{error or 'incomplete'}; usage: {ALIASES[name][0]}") from None
     known = {action.lower(): action for action in schemas.actions(scene.version)}
     action = known.get(name.lower())
     if action is None:

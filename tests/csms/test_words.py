@@ -100,4 +100,4 @@ def test_stop_without_a_running_transaction_says_so() -> None:
 
 
 def test_every_alias_is_documented() -> None:
-    assert all(text.startswith(name) for name, text in ALIASES.items())
+    assert all(usage.startswith(name) and what for name, (usage, what) in ALIASES.items())
