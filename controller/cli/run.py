@@ -13,8 +13,8 @@ examples:
   pilotline run --config pilotline.toml     a station of your own
   pilotline run --only safety               one process, as the systemd units do
 
-Starts the safety and the station process (and the bench on a simulated board),
-starts again what dies, and stops in good order on Ctrl-C or SIGTERM. Process ids
+Starts the safety and the station process, and the bench on a simulated board;
+starts again what dies; stops in good order on Ctrl-C or SIGTERM. Process ids
 are in the run directory.
 
 next: pilotline status | pilotline bench plug_in evse=1 | pilotline watch
