@@ -41,7 +41,7 @@ def run_child(name: str, config_path: Path | None, ready_fd: int | None, parent_
         if parent_fd is not None:
             stop_with_parent(parent_fd)
         config = load_station(config_path)
-        prepare_directories(config)
+        prepare_directories(config, with_state=name == "station")
         directory = config.run_dir
         board = load_board(config.board, config.run_dir, without=STATION_DEVICES if name == "safety" else ())
         if name == "bench" and not board.bench:
@@ -93,9 +93,13 @@ def stop_with_parent(fd: int) -> None:
         raise CommandFailed("the supervisor is gone")
 
 
-def prepare_directories(config: StationConfig) -> None:
-    """Make run and state directory where they are missing. Raises CommandFailed that names the one and what to do."""
-    for path, mode, key in ((config.run_dir, 0o750, "run_dir"), (config.state_dir, 0o700, "state_dir")):
+def prepare_directories(config: StationConfig, *, with_state: bool = True) -> None:
+    """Make run and state directory where they are missing. Raises CommandFailed that names the one and what to do.
+
+    with_state: also the state directory, which is the station's alone; other processes may run as another user.
+    """
+    directories = [(config.run_dir, 0o750, "run_dir"), (config.state_dir, 0o700, "state_dir")]
+    for path, mode, key in directories[: 1 + with_state]:
         try:
             path.mkdir(mode=mode, parents=True, exist_ok=True)
         except OSError as error:

@@ -224,7 +224,10 @@ def _path(text: str, base: Path) -> Path | None:
 
 def _user_state_dir() -> Path:
     home = os.environ.get("XDG_STATE_HOME")
-    return (Path(home) if home else Path.home() / ".local" / "state") / "pilotline"
+    try:
+        return (Path(home) if home else Path.home() / ".local" / "state") / "pilotline"
+    except RuntimeError:  # a user without a home, as in a container
+        return _user_run_dir() / "state"
 
 
 def _user_run_dir() -> Path:

@@ -26,7 +26,8 @@ def crash_report(directory: Path, process: str, error: BaseException) -> str:
 def crash_directory() -> Path:
     """Return the user's own directory for reports of commands that know no run directory; made when missing."""
     state = os.environ.get("XDG_STATE_HOME")
-    directory = (Path(state) if state else Path.home() / ".local" / "state") / "pilotline"
-    with contextlib.suppress(OSError):
+    directory = Path(state or "~/.local/state", "pilotline")
+    with contextlib.suppress(OSError, RuntimeError):  # RuntimeError: a user without a home
+        directory = directory.expanduser()
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     return directory
