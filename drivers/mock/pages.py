@@ -198,14 +198,17 @@ class GpioPage(_Page):
         """How many edges have ever been written."""
         return self._words[_HEAD]
 
-    def edges(self, since: int) -> tuple[list[Edge], int]:
-        """Return the edges from number `since` on and the number after them; of more than RING the oldest are lost."""
-        head = self._words[_HEAD]
+    def edges(self, since: int, until: int | None = None) -> list[Edge]:
+        """Return the edges from number `since` up to, without it, `until` (default: the newest).
+
+        Of more than RING the oldest are lost.
+        """
+        head = self._words[_HEAD] if until is None else until
         found = []
         for number in range(max(since, head - RING), head):
             word = self._words[_EDGES + number % RING]
             found.append(Edge(word & 0x3F, bool(word & 0x40), bool(word & 0x80), (word & _STAMP) / 1e9))
-        return found, head
+        return found
 
 
 class AnalogPage(_Page):

@@ -58,6 +58,10 @@ class Settings:
             return "enable with a period of 0"
         return None
 
+    def turns_over(self, wanted: Settings) -> bool:
+        """Whether going to `wanted` changes the polarity of a running channel."""
+        return bool(self.enable) and self.polarity != wanted.polarity
+
     def wave(self) -> tuple[float | None, bool]:
         """Return (duty in percent or None, steady level)."""
         off = self.polarity == "inversed"
@@ -189,7 +193,7 @@ class PwmDirectory:
         if problem is None:
             wanted = replace(channel.settings, **_values(changed))
             problem = wanted.refusal()
-            if problem is None and wanted.enable and channel.settings.enable and "polarity" in changed:
+            if problem is None and wanted.enable and channel.settings.turns_over(wanted):
                 problem = "polarity changed while enabled"
         if problem is not None:
             self._refuse(now, channel.number, problem)

@@ -113,10 +113,8 @@ class World:
                 self._line_write(line, edge)(self.plant.now)
 
     def _edges(self) -> list[Edge]:
-        if self._gpio.head == self._head:
-            return []
-        edges, self._head = self._gpio.edges(self._head)
-        return edges
+        since, self._head = self._head, self._gpio.head
+        return self._gpio.edges(since, self._head) if since != self._head else []
 
     def _line_write(self, line: OutputLine, edge: Edge) -> Callable[[float], None]:
         high = edge.level and edge.is_output  # an undriven line is low: each has a pull-down outside

@@ -1,5 +1,7 @@
 """How the EV behaves: the willing car, and each of its misbehaviours."""
 
+import itertools
+
 import pytest
 
 from hil.plant.ev import offered_a
@@ -122,7 +124,7 @@ def test_bcb_toggles_before_the_ev_stays_in_c(station):
     loads = [value for _, value in station.edges("ev")]
     assert loads == ["B", "C", "B", "C", "B", "C", "B", "C"]
     times = [at for at, _ in station.edges("ev")][1:]
-    assert all(0.2 <= later - earlier <= 0.4 for earlier, later in zip(times, times[1:], strict=False))
+    assert all(0.2 <= later - earlier <= 0.4 for earlier, later in itertools.pairwise(times))
 
 
 def test_imbalance_scales_each_phase(station):
