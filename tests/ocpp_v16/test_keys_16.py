@@ -85,6 +85,7 @@ def test_unknown_keys_are_listed_apart_and_case_does_not_matter(tmp_path: Path) 
         ("MeterValuesSampledData", "Voltage,Voltage", "Rejected"),
         ("WebSocketPingInterval", "-1", "Rejected"),
         ("NumberOfConnectors", "5", "Rejected"),
+        ("NumberOfConnectors", "1.TSR", "Rejected"),
         ("SupportedFeatureProfiles", "Core", "Rejected"),
         ("ConnectorPhaseRotation", "1.RTS", "Accepted"),
         ("ConnectorPhaseRotation", "2.tsr,1.RST", "Accepted"),

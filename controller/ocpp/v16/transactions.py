@@ -156,8 +156,6 @@ class Encoder16:
     ) -> list[dict[str, Any]]:
         """Begin and end values of what StopTxnSampledData and StopTxnAlignedData name (§3.16.5, errata §3.14)."""
         wanted = {*self._model.members(STOP_MEASURANDS), *self._model.members(ALIGNED_STOP_MEASURANDS)}
-        if not wanted:
-            return []
         ending = [sample for sample in event.samples if sample.measurand in wanted]
         data = []
         if Measurand.ENERGY_IMPORT in wanted:
