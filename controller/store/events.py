@@ -47,7 +47,10 @@ def append(connection: sqlite3.Connection, stream: int, event: TransactionEvent 
     if isinstance(event, TransactionEvent):
         register, state, ended = event.register_wh, event.charging_state, event.kind is EventKind.ENDED
     connection.execute(
+        # A stream with nothing waiting has nothing older to settle: its marks move up, so that nobody looks for it in the archive.
         "UPDATE streams SET last_position = ?1, waiting = waiting + 1, last_stamp = ?2, ended = ?3, "
+        "settled_through = CASE waiting WHEN 0 THEN ?1 - 1 ELSE settled_through END, "
+        "frozen_through = CASE first_position WHEN 0 THEN ?1 - 1 ELSE frozen_through END, "
         "first_position = CASE first_position WHEN 0 THEN ?1 ELSE first_position END, "
         "last_register_wh = coalesce(?4, last_register_wh), charging_state = coalesce(?5, charging_state) WHERE id = ?6",
         (position, encode(event.stamp), ended, register, state, stream),

@@ -151,7 +151,7 @@ class Queue:
 
     def last_position(self) -> int:
         """Return the highest position given so far; 0 before the first."""
-        return self._db.number("SELECT max(last_position) FROM streams")
+        return self._db.number("SELECT max(position) FROM events")
 
     def _settle(self, connection: sqlite3.Connection, position: int, fate: Fate, why: str) -> None:
         stream = self._stream_at(connection, position)

@@ -143,6 +143,24 @@ def test_offline_flag_is_on_what_happened_offline_or_was_queued_when_the_link_dr
     assert [each.payload["offline"] for each in bench.csms.sent] == [False, False, True, True, False]
 
 
+@pytest.mark.ocpp("2.0.1", "E11.FR.07")
+def test_what_waits_behind_a_slow_answer_is_not_encoded_before_its_turn(path: Path) -> None:
+    async def script(bench: Bench) -> None:
+        bench.link_up()
+        transaction_id = bench.begin()
+        await asyncio.sleep(5)
+        bench.csms.script.extend(["late", "lost"])
+        for _ in range(4):
+            bench.update(transaction_id)  # all of them online
+        await asyncio.sleep(30)  # the second is in flight when the link drops
+        bench.link_up()
+        await asyncio.sleep(5)
+
+    bench = play(path, V201, script)
+    assert [each.payload["seq"] for each in bench.csms.sent] == [0, 1, 2, 2, 3, 4]
+    assert [each.payload["offline"] for each in bench.csms.sent] == [False, False, False, False, True, True]
+
+
 def test_event_without_a_message_in_this_version_is_passed_over_without_a_number(path: Path) -> None:
     async def script(bench: Bench) -> None:
         bench.link_up()

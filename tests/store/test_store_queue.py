@@ -192,3 +192,34 @@ def test_thinning_again_and_again_keeps_the_queue_bounded_and_the_oldest_part_of
     assert len(registers) <= 44
     assert registers[0] == 1000 and registers[-1] == 2999
     assert registers == sorted(registers)
+
+
+def test_delivery_costs_the_same_however_much_lies_in_the_archive(path: Path) -> None:
+    clock = HandClock()
+    store = open_store(path, clock, durable=False)
+    steps = 0
+
+    def count() -> int:
+        nonlocal steps
+        steps += 1
+        return 0
+
+    def session() -> int:
+        nonlocal steps
+        steps = 0
+        transaction_id = begin(store, clock)
+        for _ in range(4):
+            store.add_event(updated(transaction_id, clock.now()))
+        store.add_event(metered(clock.now()))
+        store.add_event(ended(transaction_id, clock.now()))
+        for record in store.waiting(9):
+            freeze(store, record.position)
+            store.delivered(record.position)
+        store.last_position(), store.queued_count(), store.lanes()
+        return steps
+
+    store._db._connection.set_progress_handler(count, 10)  # called every ten steps of SQLite's machine
+    few = session()
+    for _ in range(150):
+        session()
+    assert session() < few * 1.5
