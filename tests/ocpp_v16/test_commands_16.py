@@ -108,7 +108,6 @@ def test_remote_start_and_stop_are_rejected_while_pending_and_configuration_work
     play(tmp_path, script, connects=False)
 
 
-@pytest.mark.xfail(reason="the link sends a CALLERROR with an empty code where the dialect asks for SILENCE")
 @pytest.mark.ocpp("1.6", "§4.2", "BootNotification")
 def test_while_rejected_nothing_is_answered_or_sent_before_the_interval(tmp_path: Path) -> None:
     async def script(world: World) -> None:
