@@ -15,14 +15,16 @@ from drivers.mock.peer import Peer
 class PtyLink:
     """`path` is a symlink to the terminal, as udev and the mock bench make them.
 
-    mangle: what happens to bytes on their way to the driver. heard: all that the driver sent.
+    mangle: what happens to bytes on their way to the driver. lag_s: how much later they come. heard: all the driver sent.
     """
 
     def __init__(self, path: Path, peer: Peer) -> None:
         self.path = path
         self.peer = peer
         self.heard: list[bytes] = []
+        self.lag_s = 0.0
         self.mangle: Callable[[bytes], bytes] = lambda data: data
+        self._news = asyncio.Event()
         self._master = -1
         self._timer: asyncio.TimerHandle | None = None
 
@@ -51,15 +53,22 @@ class PtyLink:
         """Send what the peer has to say by now, and come back for the rest."""
         data = self.peer.take(time.monotonic())
         if data and self._master >= 0:
-            os.write(self._master, self.mangle(data))
+            asyncio.get_running_loop().call_later(self.lag_s, self.inject, self.mangle(data))
         if self._timer is not None:
             self._timer.cancel()
         due = self.peer.deadline()
         if due is not None:
             self._timer = asyncio.get_running_loop().call_later(max(0.0, due - time.monotonic()), self.nudge)
 
+    async def heard_at_least(self, messages: int) -> None:
+        """Wait until the driver has sent so many messages."""
+        while len(self.heard) < messages:
+            self._news.clear()
+            await self._news.wait()
+
     def inject(self, data: bytes) -> None:
-        os.write(self._master, data)
+        if self._master >= 0:
+            os.write(self._master, data)
 
     def _readable(self) -> None:
         try:
@@ -73,5 +82,6 @@ class PtyLink:
             loop.call_later(0.01, lambda: loop.add_reader(master, self._readable) if self._master == master else None)
             return
         self.heard.append(data)
+        self._news.set()
         self.peer.receive(data, time.monotonic())
         self.nudge()

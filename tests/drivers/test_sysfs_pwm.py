@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 from controller.hal import DeviceError, DeviceGone
 from drivers import registry
 from drivers.bus import Buses
+from drivers.mock.pwm_directory import PwmDirectory
 from tests.drivers.contract_pilot import PilotDriverContract
 from tests.drivers.driver_rig import MockLines, section
 
@@ -82,6 +84,42 @@ class TestSysfsPwm(PilotDriverContract):
     @pytest.fixture
     def rig(self, root: Path, exported: Path) -> Rig:
         return Rig(root)
+
+
+class KeptRig:
+    """The same over the directory that the mock bench keeps, which exports, refuses and forms the wave as a kernel does."""
+
+    def __init__(self, root: Path) -> None:
+        self._keeper = PwmDirectory(root, PI_5, channels=2)
+        self._lines = MockLines()
+        self._buses = Buses((self._lines.bus,), (), sleep=lambda seconds: self._look())
+        values = {"root": str(root), "device": PI_5, "channel": 1, "enable_pin": ENABLE}
+        self.pilot = registry.build(section("pilot_driver", "sysfs_pwm", **values), self._buses)
+
+    def _look(self) -> None:
+        self._keeper.poll(time.monotonic())
+        assert self._keeper.refusals == []
+
+    def high_pct(self) -> float:
+        self._look()
+        duty_pct, level = self._keeper.settings()[1].wave()
+        return duty_pct if duty_pct is not None else 100.0 * level
+
+    def frequency_hz(self) -> float:
+        self._look()
+        return 1e9 / self._keeper.settings()[1].period
+
+    def is_connected(self) -> bool:
+        return self._lines.is_output(ENABLE) and self._lines.level(ENABLE)
+
+    def stop(self) -> None:
+        self._buses.close()
+
+
+class TestSysfsPwmOnTheBenchsDirectory(PilotDriverContract):
+    @pytest.fixture
+    def rig(self, tmp_path: Path, test_buses: None) -> KeptRig:
+        return KeptRig(tmp_path / "pwm")
 
 
 def test_a_channel_is_exported_once_and_awaited(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -191,16 +229,18 @@ def test_a_failed_write_is_written_again_by_the_next_call(
     rig = Rig(root)
     rig.pilot.pulse(50)
 
-    def broken(path: Path, text: str, *args: Any) -> int:
+    write_text = Path.write_text
+
+    def half_done(path: Path, text: str, *args: Any) -> int:
+        write_text(path, text, *args)
         raise OSError(5, "Input/output error")
 
     with monkeypatch.context() as patch:
-        patch.setattr(Path, "write_text", broken)
+        patch.setattr(Path, "write_text", half_done)
         with pytest.raises(DeviceError, match=r"pwm0/duty_cycle of test.toml .*writing 1000000: Input/output error"):
             rig.pilot.steady_high()
     rig.pilot.pulse(50)
-    rig.pilot.steady_high()
-    assert value(exported / "duty_cycle") == 1_000_000
+    assert value(exported / "duty_cycle") == 500_000
 
 
 def test_one_of_several_device_names_is_enough(root: Path, exported: Path) -> None:

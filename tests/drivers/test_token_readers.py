@@ -108,9 +108,10 @@ async def test_the_options_spell_the_uid(pn532: Pn532Rig, options: dict[str, Any
     assert (await next_token(pn532)).value == value
 
 
-def once(how: Callable[[bytes], bytes]) -> Callable[[bytes], bytes]:
+def once(how: Callable[[bytes], bytes], part: bytes) -> Callable[[bytes], bytes]:
+    """Spoil the first bytes on their way that have that part."""
     left = [how]
-    return lambda data: left.pop()(data) if left else data
+    return lambda data: left.pop()(data) if left and part in data else data
 
 
 SPOILED: dict[str, Callable[[bytes], bytes]] = {
@@ -122,12 +123,37 @@ SPOILED: dict[str, Callable[[bytes], bytes]] = {
 }
 
 
+ANSWER, ACK, NACK = bytes.fromhex("d54b"), bytes.fromhex("0000ff00ff00"), bytes.fromhex("0000ffff0000")
+
+
+@pytest.mark.parametrize("part", [ANSWER, ACK], ids=["answer", "ACK"])
 @pytest.mark.parametrize("how", SPOILED.values(), ids=SPOILED)
-async def test_one_spoiled_answer_loses_no_card(pn532: Pn532Rig, how: Callable[[bytes], bytes]) -> None:
+async def test_one_spoiled_frame_loses_no_card(pn532: Pn532Rig, how: Callable[[bytes], bytes], part: bytes) -> None:
     assert await reads_nothing(pn532)
-    pn532.link.mangle = once(how)
+    pn532.link.mangle = once(how, part)
     await pn532.hold("04A1B2C3")
     assert (await next_token(pn532)).value == "04A1B2C3"
+
+
+async def test_a_damaged_answer_is_asked_for_again(pn532: Pn532Rig) -> None:
+    assert await reads_nothing(pn532)
+    pn532.link.mangle = once(SPOILED["a flipped bit"], ANSWER)
+    await pn532.hold("04A1B2C3")
+    await next_token(pn532)
+    assert NACK in b"".join(pn532.link.heard)
+
+
+async def test_a_search_that_was_cancelled_is_ended_before_the_next_command(pn532: Pn532Rig) -> None:
+    assert await reads_nothing(pn532)
+    poll = bytes.fromhex("0000ff04fcd44a0100e100")
+    while not pn532.link.heard[-1].endswith(poll):
+        waiting = asyncio.create_task(pn532.reader.read())
+        await asyncio.sleep(0.05)
+        waiting.cancel()
+    pn532.link.heard.clear()
+    await pn532.hold("04A1B2C3")
+    await next_token(pn532)
+    assert b"".join(pn532.link.heard) == ACK + poll
 
 
 async def test_a_reader_that_does_not_answer_is_silent_and_names_what_to_check(pn532: Pn532Rig) -> None:
