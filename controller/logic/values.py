@@ -74,11 +74,15 @@ class AuthorizationStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class TokenInfo:
-    """What a CSMS (or a list of its) says of a token. group: parentIdTag / groupIdToken. expires: aware UTC."""
+    """What a CSMS (or a list of its) says of a token. group: parentIdTag / groupIdToken. expires: aware UTC.
+
+    evses: where it may charge (C01.FR.20); empty means everywhere.
+    """
 
     status: AuthorizationStatus
     group: str | None = None
     expires: datetime | None = None
+    evses: tuple[int, ...] = ()
 
 
 class Measurand(StrEnum):

@@ -10,7 +10,7 @@ import asyncio
 import base64
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Any
 
@@ -131,7 +131,10 @@ class CsmsClient:
         except (CallError, PayloadError) as error:
             _log.warning("the CSMS could not be asked about a token: %s", error)
             return TokenInfo(AuthorizationStatus.INVALID)
-        return conversation.dialect.authorize_answer(answer)
+        info = conversation.dialect.authorize_answer(answer)
+        if evse_id is not None and info.evses and evse_id not in info.evses:  # C01.FR.21
+            return replace(info, status=AuthorizationStatus.NOT_ALLOWED_TYPE_EVSE)
+        return info
 
     def status_changed(self, evse_id: int, connector_id: int) -> None:
         if self._conversation is not None and self._conversation.is_online:

@@ -162,7 +162,7 @@ class _Writer:
         return f"Annotated[float, Meta({', '.join(bounds)})]" if bounds else "float"
 
 
-def _schemas(version: str) -> dict[str, dict[str, Any]]:
+def schemas(version: str) -> dict[str, dict[str, Any]]:
     """Message name (`...Request`, `...Response`) to schema. The package itself is not imported: it is slow."""
     spec = importlib.util.find_spec("ocpp")
     if spec is None or spec.origin is None:
@@ -179,7 +179,7 @@ def render(version: str) -> str:
     is_v16 = version == "v16"
     module = _Module(is_v16)
     writer = _Writer(module)
-    names = [writer.message(name, schema) for name, schema in _schemas(version).items()]
+    names = [writer.message(name, schema) for name, schema in schemas(version).items()]
     actions = [name.removesuffix("Request") for name in names if name.endswith("Request")]
     parts = [
         _HEADER.format(

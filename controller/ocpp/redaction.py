@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import msgspec
 
 _HIDDEN = "***"
 _MARKS = ("BasicAuthPassword", "basicAuthPassword", "AuthorizationKey", "KeyCode", "apnPassword", "vpn", "Password")
+_TOKEN = re.compile(r'("(?:idTag|parentIdTag|idToken)"\s*:\s*")([^"]+)(")')
+
+
+def without_tokens(text: str) -> str:
+    """Return a frame's text for the log: of each token only its last four characters, and those of long ones only."""
+    return _TOKEN.sub(lambda match: f"{match[1]}…{match[2][-4:] if len(match[2]) >= 8 else ''}{match[3]}", text)
 
 
 def redacted(text: str) -> str:

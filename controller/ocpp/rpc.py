@@ -18,7 +18,8 @@ from msgspec import Struct
 
 from controller.ocpp import framing
 from controller.ocpp.exc import CallError, CallTimeout, ConnectionLost, ErrorCode, PayloadError
-from controller.ocpp.redaction import redacted
+from controller.ocpp.ports import NotOnline
+from controller.ocpp.redaction import redacted, without_tokens
 from controller.ocpp.schema import Codec
 from controller.ocpp.transport import Connection
 
@@ -44,14 +45,15 @@ Observer = Callable[[str, str], None]  # direction ("in" or "out"), text with se
 @dataclass(frozen=True, slots=True)
 class _Answered:
     request: str
-    answer: str
+    answer: str | None
     at_s: float
 
 
 class Rpc:
     """One connection's calls. `run` serves it to its end; until then `call` may be used by any task.
 
-    gate: asked before a request is handled; returns the CallError it is refused with, or None (registration, B03.FR.08).
+    gate: asked before a request is handled; returns the CallError it is refused with, or None (registration, B03.FR.08). One
+    without a code means: no answer.
     call_timeout_s: asked at every call (MessageTimeout). heard: called at each valid answer to a call of ours.
     """
 
@@ -224,11 +226,13 @@ class Rpc:
             self._answered.popitem(last=False)
         return answer, after
 
-    async def _handle(self, call: framing.Call) -> tuple[str, Callable[[], Awaitable[None]] | None]:
+    async def _handle(self, call: framing.Call) -> tuple[str | None, Callable[[], Awaitable[None]] | None]:
         try:
             reply = await self._dispatch(call)
             return framing.result_text(call.id, self._codec.encode_response(call.action, reply.payload)), reply.after
         except CallError as error:
+            if not error.code:
+                return None, None  # the version has it that this is not answered at all
             code, why, details = error.code, error.description, error.details
         except Exception:  # noqa: BLE001 - the supervisor of handlers: one that fails must not take the link down
             _log.exception("handling %s failed", call.action)
@@ -258,7 +262,7 @@ class Rpc:
         async def run() -> None:
             try:
                 await after()
-            except (ConnectionLost, CallTimeout, CallError) as error:
+            except (ConnectionLost, CallTimeout, CallError, NotOnline) as error:
                 _log.warning("what %s asked for could not be delivered: %s", action, error)
             except Exception:  # noqa: BLE001 - as above
                 _log.exception("what followed %s failed", action)
@@ -278,5 +282,6 @@ class Rpc:
 
     def _show(self, direction: str, text: str) -> None:
         shown = redacted(text)
-        _log.debug("%s %s", direction, shown)
+        if _log.isEnabledFor(logging.DEBUG):
+            _log.debug("%s %s", direction, without_tokens(shown))
         self._on_frame(direction, shown)

@@ -9,6 +9,7 @@ import pytest
 from controller.ocpp.device_model import DeviceModel, Missing, SetOutcome
 from controller.ocpp.exc import ConfigurationError
 from controller.ocpp.variables import station_variables
+from controller.ocpp.versions import build_model, dialect_factories
 from controller.store.overlays import StoredVariable
 from tests.ocpp_core.ocpp_rig import EVSES
 
@@ -141,3 +142,27 @@ def test_every_key_is_unique_and_every_default_fits_its_own_bounds() -> None:
         if row.default:
             assert row.checked(row.default) == row.default, row.key
         assert row.help
+
+
+def test_the_model_takes_16_keys_too_and_tells_the_mistakes_of_both() -> None:
+    rows = station_variables(EVSES, vendor="V", model="M", serial="", firmware="1", identity="CS1")
+    made, own_keys = build_model(rows, EVSES, {"AuthCtrlr.Enabled": "false"}, {"HeartbeatInterval": "50"}, Kept())
+    assert (made.int("OCPPCommCtrlr.HeartbeatInterval"), made.bool("AuthCtrlr.Enabled"), own_keys) == (50, False, {})
+    with pytest.raises(ConfigurationError) as caught:
+        build_model(
+            rows,
+            EVSES,
+            {"OCPPCommCtrlr.HeartbeatInterval": "20", "No.Thing": "1"},
+            {"HeartbeatInterval": "50", "NumberOfConnectors": "3"},
+            Kept(),
+        )
+    assert [mistake.split(":")[0] for mistake in caught.value.mistakes] == ['"NumberOfConnectors"', '"No.Thing"']
+    with pytest.raises(ConfigurationError, match="one of them has to go"):
+        build_model(rows, EVSES, {"OCPPCommCtrlr.HeartbeatInterval": "20"}, {"HeartbeatInterval": "50"}, Kept())
+
+
+@pytest.mark.parametrize(("protocols", "names"), [(("ocpp2.0.1", "ocpp1.6"), ["ocpp2.0.1", "ocpp1.6"]), ((), [])])
+def test_every_configured_version_has_its_factory(protocols: tuple[str, ...], names: list[str]) -> None:
+    assert list(dialect_factories(protocols, {})) == names
+    with pytest.raises(ValueError, match=r"ocpp3"):
+        dialect_factories(["ocpp3"], {})

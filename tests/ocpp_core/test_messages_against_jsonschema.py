@@ -30,7 +30,7 @@ FOLDER = Path(SPEC.origin).parent
 MESSAGES = [
     pytest.param(version, name, schema, id=f"{version}-{name}")
     for version in ("v16", "v201")
-    for name, schema in generate._schemas(version).items()
+    for name, schema in generate.schemas(version).items()
 ]
 INTERESTING = (
     None,

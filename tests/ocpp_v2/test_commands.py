@@ -43,6 +43,17 @@ async def test_authorize_asks_with_the_token_and_reads_the_whole_answer() -> Non
         assert info == TokenInfo(AuthorizationStatus.ACCEPTED, "FLEET", expires)
 
 
+@pytest.mark.ocpp("2.0.1", "C01.FR.20", "C01.FR.21")
+@virtually
+async def test_a_token_for_some_evses_is_good_for_those_only() -> None:
+    async with rig() as r:
+        await r.online()
+        r.csms.script["Authorize"] = [{"idTokenInfo": {"status": "Accepted", "evseId": [2]}}]
+        assert (await r.client.authorize(IdToken("A"), 2)).status is AuthorizationStatus.ACCEPTED
+        assert (await r.client.authorize(IdToken("A"), 1)).status is AuthorizationStatus.NOT_ALLOWED_TYPE_EVSE
+        assert (await r.client.authorize(IdToken("A"), None)).evses == (2,)
+
+
 @virtually
 async def test_a_token_that_does_not_fit_the_wire_is_invalid_and_not_sent() -> None:
     async with rig() as r:

@@ -22,6 +22,7 @@ def token_info(info: m.IdTokenInfoType) -> TokenInfo:
         AuthorizationStatus(info.status),
         group.idToken if group is not None and group.idToken else None,
         given(info.cacheExpiryDateTime),
+        tuple(given(info.evseId) or ()),
     )
 
 
