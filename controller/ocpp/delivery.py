@@ -48,6 +48,13 @@ class RetryPolicy:
     attempts: int
     interval_s: float
 
+    def wait_s(self, transmissions: int) -> float:
+        """Return how long to wait after so many sendings in vain (E13.FR.03; 1.6 §3.7.1).
+
+        Where silence does not count (1.6) there is no last one: the wait stops growing where that would have been.
+        """
+        return self.interval_s * min(transmissions, max(1, self.attempts))
+
 
 class Trouble(StrEnum):
     GAVE_UP = "gave up"  # attempts used up, or the message is not well formed

@@ -26,14 +26,12 @@ from typing import Any
 from controller.clock import Clock
 from controller.logic.records import OpenTransaction, TransactionEvent
 from controller.logic.values import IdToken, TokenInfo
-from controller.ocpp.delivery import Delivered, Encoder, Report, RetryPolicy, Send, Trouble
+from controller.ocpp.delivery import Encoder, Report, RetryPolicy, Send, Trouble
 from controller.ocpp.exc import CallError, CallTimeout, ConnectionLost, PayloadError
 from controller.ocpp.ports import NotOnline
 from controller.store.exc import StorageFull
 from controller.store.rows import Frozen, QueuedRecord
 from controller.store.store import Store
-
-__all__ = ["Delivered", "Encoder", "Outbox", "Report", "RetryPolicy", "Send", "Trouble"]
 
 _log = logging.getLogger(__name__)
 
@@ -135,7 +133,8 @@ class Outbox:
     def _fill(self) -> bool:
         """Freeze what goes next into `_ready`; return False when nothing may go now."""
         assert self._lane is not None
-        self._forget_due()
+        now = self._clock.monotonic()
+        self._retry_at = {stream: at for stream, at in self._retry_at.items() if at > now}
         blocked: Collection[int] = self._retry_at
         if blocked and self._lane[0] == _OCPP16:
             return False
@@ -162,10 +161,6 @@ class Outbox:
     def _is_offline(self, record: QueuedRecord) -> bool:
         """Whether it happened offline or was still queued when the link dropped (E04.FR.03, E11.FR.07)."""
         return record.position <= self._offline_through or not record.event.online
-
-    def _forget_due(self) -> None:
-        now = self._clock.monotonic()
-        self._retry_at = {stream: at for stream, at in self._retry_at.items() if at > now}
 
     async def _wait(self) -> None:
         """Sleep until something changes, a retry is due, or lazy changes of the store want to be written."""
@@ -271,15 +266,12 @@ class Outbox:
         self._store.attempted(record.position, why, counts=counts)
         failures = record.attempts + (1 if counts else 0)
         policy = self._policy(protocol)
-        attempts = max(1, policy.attempts)
-        if failures >= attempts:
+        if failures >= max(1, policy.attempts):
             self._abandon(record, f"{failures} attempts, the last: {why}", Trouble.GAVE_UP)
             return
         if not counts:
             self._silences[record.position] = self._silences.get(record.position, 0) + 1
-        transmissions = failures + self._silences.get(record.position, 0)
-        # Where silence does not count there is no last attempt: the wait stops growing where it would have been.
-        wait_s = policy.interval_s * min(transmissions, attempts)
+        wait_s = policy.wait_s(failures + self._silences.get(record.position, 0))
         _log.info("%s at %d failed (%s), again in %g s", record.frozen.action, record.position, why, wait_s)
         self._retry_at[record.stream] = self._clock.monotonic() + wait_s
         self._ready.clear()

@@ -12,8 +12,9 @@ from typing import Any
 
 from controller.logic.records import MeterSampled, OpenTransaction, TransactionEvent
 from controller.logic.values import IdToken, TokenInfo
+from controller.ocpp.delivery import Delivered, Report, RetryPolicy
 from controller.ocpp.exc import CallError, CallTimeout, ConnectionLost, ErrorCode, PayloadError
-from controller.ocpp.outbox import Delivered, Outbox, Report, RetryPolicy
+from controller.ocpp.outbox import Outbox
 from controller.store.database import StoreLimits
 from controller.store.store import Store
 from hil.virtual import VirtualClock, run_virtual

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from controller.ocpp.outbox import RetryPolicy, Trouble
+from controller.ocpp.delivery import RetryPolicy, Trouble
 from controller.store.rows import Fate
 from hil.virtual import EPOCH
 from tests.outbox.peer import INTERVAL_S, LATENCY_S, TIMEOUT_S, Bench, play
