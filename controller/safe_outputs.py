@@ -32,7 +32,7 @@ def safe_outputs(board: BoardConfig) -> list[str]:
             _SAFE[section.family](build(section, buses))
     with _noting(failures):
         buses.close()
-    return failures
+    return list(dict.fromkeys(failures))  # a bus that is gone is told once
 
 
 def _outputs(board: BoardConfig) -> Iterator[DeviceSection]:

@@ -1,0 +1,63 @@
+"""What this machine does without us: the yardsticks."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from websockets.asyncio.client import connect
+from websockets.asyncio.server import ServerConnection, serve
+
+
+def seconds_of(command: Sequence[str], times: int = 5) -> float:
+    """Return the median wall time of a command."""
+    taken = []
+    for _ in range(times):
+        started = time.perf_counter()
+        subprocess.run(command, check=True, capture_output=True)
+        taken.append(time.perf_counter() - started)
+    return sorted(taken)[times // 2]
+
+
+def bare_python_s() -> float:
+    return seconds_of([sys.executable, "-c", "pass"])
+
+
+def rss_mib(pid: int) -> float:
+    """Return a process' resident memory. Not its share of it (PSS): that depends on what else runs."""
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmRSS:"):
+            return int(line.split()[1]) / 1024
+    raise ValueError(f"/proc/{pid}/status has no VmRSS line")
+
+
+def bare_python_mib() -> float:
+    code = "import sys; print(flush=True); sys.stdin.read()"
+    process = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    try:
+        assert process.stdout is not None
+        process.stdout.readline()
+        return rss_mib(process.pid)
+    finally:
+        process.communicate()
+
+
+async def round_trips_per_s(count: int = 2000, size: int = 400) -> float:
+    """Return how many request-answer pairs a second a bare WebSocket on loopback carries, one at a time as OCPP has it."""
+
+    async def echo(socket: ServerConnection) -> None:
+        async for message in socket:
+            await socket.send(message)
+
+    text = "x" * size
+    async with serve(echo, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        async with connect(f"ws://127.0.0.1:{port}", proxy=None) as socket:
+            started = time.perf_counter()
+            for _ in range(count):
+                await socket.send(text)
+                await socket.recv()
+            return count / (time.perf_counter() - started)
