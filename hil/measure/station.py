@@ -12,7 +12,7 @@ from typing import Any
 from hil.csms.csms import Csms
 from hil.csms.log import Frame, Party
 from hil.csms.server import WebSocketServer
-from hil.measure.platform import bare_python_mib, bare_python_s, rss_mib, round_trips_per_s, seconds_of
+from hil.measure.platform import bare_python_mib, bare_python_s, round_trips_per_s, rss_mib, seconds_of
 from hil.measure.shape import Shape
 from hil.rig import Rig, RigError, RigSettings
 
