@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from controller.hal import LockMotion, MirrorReading
+from controller.hal import DeviceError, LockMotion, MirrorReading
 from drivers import registry
 from drivers.bus import Buses
 from tests.drivers.contract_contactor import ContactorContract
@@ -126,6 +126,12 @@ class TestGpioResidual(ResidualCurrentContract):
     def test_a_monitor_without_error_line_never_has_an_error(self, lines: Lines, buses: Buses) -> None:
         residual = registry.build(section("residual", "gpio", trip_pin=TRIP, test_pin=TEST), buses)
         assert residual.has_error() is False
+
+    def test_a_monitor_without_test_input_refuses_a_test_and_takes_its_end(self, lines: Lines, buses: Buses) -> None:
+        residual = registry.build(section("residual", "gpio", trip_pin=TRIP), buses)
+        residual.test(False)
+        with pytest.raises(DeviceError, match="has no test input"):
+            residual.test(True)
 
 
 class OneShotRig:
