@@ -71,7 +71,7 @@ class MirrorWatch:
         elif self._differs_at is None and settled:
             self._differs_at = now
         differs = self._differs_at is not None and now >= self._differs_at + MISMATCH_S - TOLERANCE_S
-        self.is_unreadable = differs and mirror is Mirror.UNKNOWN
+        self.is_unreadable = mirror is Mirror.UNKNOWN and (differs or self.is_unreadable)
         self.is_welded = differs and mirror is Mirror.CLOSED and not self._commanded
         self.is_stuck_open = differs and mirror is Mirror.OPEN and self._commanded
         self.is_proven_closed = agrees and self._commanded

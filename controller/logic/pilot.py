@@ -55,6 +55,7 @@ PWM_SETTLE_S = 0.050  # a low plateau sampled earlier may still show the steady 
 LINE_SETTLE_S = 0.020  # after F: a sample taken earlier may still show it
 DIODE_BAD_S = 1.0
 LOW_STALE_S = 1.0
+PILOT_LOST_S = 1.0  # a pilot lost this soon after the contactor opened was lost under power: its plateau fell through others
 PILOT_BAD_S = 3.0  # an unusable pilot with the contactor open is reported as a fault after this long
 CODING_BAD_S = 1.0
 PWM_DEAD_V = 0.0  # a low plateau above this is no low plateau at all
@@ -192,7 +193,8 @@ class PilotMachine:
         self._pwm_since = now
         self._low_bad_at: float | None = None
         self._raised_at = float("-inf")
-        self._fell_at = float("-inf")
+        self._fell_at = now  # a start is a fall: whatever ran before may have been killed with the contactor closed
+        self._broke_at = float("-inf")
         self._closes: deque[float] = deque(maxlen=CLOSES)
         self._has_error = False
         self._locked_out_until = float("-inf")
@@ -291,7 +293,7 @@ class PilotMachine:
         self.supply = target
         self._state_until = None
         if left in ENERGISED and target not in ENERGISED:
-            self._fell_at = now
+            self._fell_at = self._broke_at = now
             self.mirror.commanded(False, now)
             if self.plateau.state in (PilotState.C, PilotState.D) and left is not Supply.CLOSING:
                 self.under_load_opens += 1
@@ -459,6 +461,7 @@ class PilotMachine:
         report, plateau = self.faults.report, self.plateau
         state = plateau.state
         unseen = state in _UNSEEN_STATES and (plateau.is_stale or not plateau.is_blind)
+        energised = energised or now < self._broke_at + PILOT_LOST_S - TOLERANCE_S
         lasting = unseen and (energised or now >= plateau.since_s + PILOT_BAD_S - TOLERANCE_S)
         has = self.faults.has
         report("pilot_short", unseen and state is PilotState.E and (lasting or has("pilot_short")))

@@ -162,7 +162,7 @@ class Plateau:
         """Return when the state would next change with an unchanged line; `sample_at_s`: the newest sample's time."""
         if sample_at_s < now - TOLERANCE_S and not self.is_stale:
             return sample_at_s + STALE_S + 2 * TOLERANCE_S  # the sense has stopped giving new samples
-        if now < self._valid_from:
+        if now < self._valid_from - TOLERANCE_S:
             return self._valid_from
         if self._candidate is None:
             return None

@@ -30,7 +30,7 @@ class Reason(Enum):
     ASKING_TOO_SHORT = 17, "the vehicle has not yet asked for 500 ms without a break"
     DIODE_NOT_SEEN = 18, "the vehicle's pilot diode is not yet seen good (low plateau -12 V)"
     NOT_LOCKED = 19, "the connector is not locked"
-    RECLOSE_PACED = 20, "waiting 5 s after the contactor opened"
+    RECLOSE_PACED = 20, "waiting 5 s after the contactor opened, or after the start"
 
     def __init__(self, position: int, text: str) -> None:
         self.bit = 1 << position

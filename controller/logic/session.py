@@ -178,6 +178,15 @@ class Session:
     def stopping_faults(self) -> tuple[str, ...]:
         return tuple(f for f in self._facts.faults if self._rules.stops_charging(f)) if self._facts else ()
 
+    @property
+    def keeps_cable(self) -> bool:
+        return self._cable.kept_for is not None
+
+    def keeps_cable_for(self, token: IdToken) -> bool:
+        """Whether this token releases a cable that is kept locked for its owner."""
+        kept_for = self._cable.kept_for
+        return kept_for is not None and token.same_as(kept_for.id_token)
+
     def obstacles(self) -> tuple[str, ...]:
         """Return every reason why no energy flows, as this machine sees it, in plain words; empty where it may flow."""
         reasons = [] if self._is_linked else ["the safety process is not there"]
@@ -255,6 +264,8 @@ class Session:
                 self._bay_occupied = is_occupied
                 trigger = Trigger.EV_DETECTED if is_occupied else Trigger.EV_DEPARTED
                 return _Cause(trigger, StopReason.LOCAL, tells=True)
+            case to.CableReleased():
+                return self._let_go_of_cable()
             case to.RulesChanged(rules):
                 self._rules = rules
                 return _QUIET
@@ -392,7 +403,7 @@ class Session:
 
     def _let_go_of_cable(self) -> _Cause:
         self._cable.kept_for = None
-        self._effects.append(to.Tell("token", "releases the cable"))
+        self._effects.append(to.Tell("session", "the cable is released"))
         return _QUIET
 
     def _remote_start(self, event: to.RemoteStartAsked, now: float) -> _Cause:

@@ -179,6 +179,11 @@ class BayChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class CableReleased:
+    """Somebody who may (the CSMS) lets go of a cable that is kept for its owner."""
+
+
+@dataclass(frozen=True, slots=True)
 class RulesChanged:
     rules: SessionRules
 
@@ -224,6 +229,7 @@ SessionEvent = (
     | OfferChanged
     | GateChanged
     | BayChanged
+    | CableReleased
     | RulesChanged
     | HandedOver
     | Resumed

@@ -50,6 +50,9 @@ class SafetyWorld:
         self.permits: dict[int, Permit] = {}
         self.station_lives = True
         self.safety_lives = True
+        self.trusts_contactors = (
+            True  # the contact of the plant obeys its coil: what the plant's monitor demands can be had
+        )
         self._edges_seen = dict.fromkeys(ids, 0)
         self._renew_at = START_S
         self._tick_at = START_S
@@ -190,7 +193,7 @@ class SafetyWorld:
                 elif edge.what == "rcd" and not self.machine(evse).self_test.is_running:
                     found += self.plant_monitor.residual(evse, bool(edge.value), edge.at_s)
         found += self.plant_monitor.check(self.now)
-        if found:
+        if found and self.trusts_contactors:
             raise AssertionError("\n".join(map(str, found)))
 
     # --- looking --------------------------------------------------------------------------------------------------------
