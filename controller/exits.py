@@ -13,6 +13,7 @@ class ExitCode(IntEnum):
     NOT_RUNNING = 4  # there is no station (or bench) to talk to
     DEVICE = 5  # a device, directory or socket cannot be used
     BUSY = 6  # another process has it: already running, address in use
+    RESTART = 75  # of the station process alone: a CSMS asked for a reset, start me again (EX_TEMPFAIL of sysexits.h)
 
 
 class CommandFailed(Exception):

@@ -223,7 +223,7 @@ class Supervisor:
         if child.ready_fd is not None:
             self._hear(child)
         wait_s = child.ended(now)
-        how = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
+        how = _how_it_ended(code)
         if not child.was_ready and code in _HOPELESS:
             _log.error("%s cannot start (see above)", child.name)
             self._exit_code = code
@@ -257,3 +257,9 @@ class Supervisor:
                 process.kill()
                 process.wait()
             child.ended(time.monotonic())
+
+
+def _how_it_ended(code: int) -> str:
+    if code < 0:
+        return f"was ended by {signal.Signals(-code).name}"
+    return "asked for a restart" if code == ExitCode.RESTART else f"ended with exit code {code}"

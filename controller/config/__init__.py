@@ -2,7 +2,7 @@
 
 from controller.config.board import BoardConfig, DeviceSection, EvseBoard, board_names, find_board, load_board
 from controller.config.reader import ConfigError
-from controller.config.station import StationConfig, default_path, load_station
+from controller.config.station import StationConfig, default_path, load_station, shown_config
 
 __all__ = [
     "BoardConfig",
@@ -15,4 +15,5 @@ __all__ = [
     "find_board",
     "load_board",
     "load_station",
+    "shown_config",
 ]

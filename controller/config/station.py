@@ -20,6 +20,7 @@ PROTOCOLS = ("ocpp2.0.1", "ocpp1.6")
 
 # sockaddr_un.sun_path holds 108 bytes with its closing zero (unix(7)).
 _SOCKET_PATH_BYTES = 107
+_STARS = "********"
 _CSMS_URL = re.compile(r"wss?://(\[[0-9A-Fa-f:.]+\]|[^/\s:@\[\]?#]+)(:\d{1,5})?(/[^\s?#]*)?")
 _PROXY_URL = re.compile(r"(http|https|socks5h?|socks4a?)://\S+")
 _VARIABLE_KEY = re.compile(r"\w+(@\d+(,\d+)?)?\.\w+(\[[^\]]+\])?")
@@ -170,6 +171,27 @@ def explain_station(path: Path | None) -> tuple[StationConfig, tuple[Effective, 
     return config, _effective(path, tables, config, (station, csms, sockets))
 
 
+def shown_config(config: StationConfig) -> dict[str, Any]:
+    """Return a configuration as JSON values, secrets hidden, as the running process has it."""
+    hidden = {"csms_password": config.csms_password and _STARS}
+    texts = {
+        name: {key: _STARS if _is_secret(key) else text for key, text in getattr(config, name).items()}
+        for name in ("ocpp_variables", "ocpp_keys")
+    }
+    shown = {field.name: _json(getattr(config, field.name)) for field in fields(config) if field.name not in texts}
+    return shown | hidden | texts
+
+
+def _json(value: Any) -> Any:
+    if isinstance(value, Path):
+        return str(value)
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _is_secret(key: str) -> bool:
+    return key.endswith(("BasicAuthPassword", "AuthorizationKey"))
+
+
 def _joined(
     path: Path | None,
     station: StationSection,
@@ -288,12 +310,11 @@ def _effective(
         for field in fields(section):
             value = resolved.get(field.name, getattr(section, field.name))
             source = str(path) if field.name in tables[name] else "default"
-            text = "********" if field.name == "password" and value else _plain(value)
+            text = _STARS if field.name == "password" and value else _plain(value)
             rows.append(Effective(name, field.name, text, source, field.metadata["help"]))
     for name, texts in (("ocpp.variables", config.ocpp_variables), ("ocpp.keys", config.ocpp_keys)):
         for key, text in texts.items():
-            secret = key.endswith(("BasicAuthPassword", "AuthorizationKey"))
-            rows.append(Effective(name, key, "********" if secret else text, str(path), ""))
+            rows.append(Effective(name, key, _STARS if _is_secret(key) else text, str(path), ""))
     return tuple(rows)
 
 
