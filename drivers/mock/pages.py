@@ -9,9 +9,7 @@ GPIO page (`gpio.page`), index in words:
     0          magic           1  edges ever written (by the driver side)
     8 + n      output of line n, by the driver side: flags in the low byte, over it the stamp of the last write
                bit 0 level · bit 1 the line is an output · bits 2-3 pull (0 none, 1 up, 2 down)
-    72 + n     input of line n, by the bench: bit 0 level · bit 1 driven from outside (else the pull decides) ·
-               bit 2 a 1 kHz pulse train whose duty is in the next table
-    136 + n    duty of that pulse train in parts per million, by the bench
+    72 + n     input of line n, by the bench: bit 0 level · bit 1 driven from outside (else the pull decides)
     256 + k    ring of the last 16384 output edges, by the driver side: bits 0-5 line · bit 6 level ·
                bit 7 the line is an output · over them the stamp
 
@@ -42,11 +40,10 @@ from drivers.mock.curve import Curve
 
 LINES = 54
 RING = 16384
-PWM_PERIOD_NS = 1_000_000
 
 _GPIO_MAGIC = 0x50494C4F_47504901
 _ANALOG_MAGIC = 0x50494C4F_414E4101
-_HEAD, _OUT, _IN, _DUTY, _EDGES = 1, 8, 72, 136, 256
+_HEAD, _OUT, _IN, _EDGES = 1, 8, 72, 256
 _GPIO_WORDS = _EDGES + RING
 _ERRNO, _ADDRESSES, _CHANNELS = 1, 4, 16
 _CHIPS, _CHANNELS_PER_CHIP = 4, 4
@@ -168,8 +165,6 @@ class GpioPage(_Page):
     def read(self, line: int) -> bool:
         """Return the level at an input: what the bench drives, else what the pull gives."""
         word = self._words[_IN + line]
-        if word & 4:
-            return time.monotonic_ns() % PWM_PERIOD_NS < self._words[_DUTY + line]
         if word & 2:
             return bool(word & 1)
         return self._words[_OUT + line] >> 2 & 3 == Pull.UP
@@ -183,11 +178,6 @@ class GpioPage(_Page):
 
     def drive(self, line: int, level: bool) -> None:
         self._words[_IN + line] = time.monotonic_ns() & _STAMP | level | 2
-
-    def drive_pulses(self, line: int, duty_pct: float) -> None:
-        """Let an input follow a 1 kHz pulse train."""
-        self._words[_DUTY + line] = round(duty_pct * 10_000)
-        self._words[_IN + line] = time.monotonic_ns() & _STAMP | 4
 
     def release(self, line: int) -> None:
         """Drive an input no more: its pull decides."""

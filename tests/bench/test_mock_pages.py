@@ -74,15 +74,6 @@ def test_input_reads_what_drives_it_else_its_pull(page, factory, pull_up, driven
     assert device.pin.state == int(pull_up)
 
 
-def test_input_can_follow_a_pulse_train(page, factory):
-    device = gpiozero.InputDevice(4, pull_up=False, pin_factory=factory)
-    page.drive_pulses(4, 40.0)
-    end, seen = time.monotonic() + 0.05, []
-    while time.monotonic() < end:
-        seen.append(device.pin.state)
-    assert 0.2 < sum(seen) / len(seen) < 0.6
-
-
 def test_pins_that_a_pi_does_not_have_are_refused(factory):
     with pytest.raises(gpiozero.PinInvalidPin):
         gpiozero.OutputDevice(45, pin_factory=factory)

@@ -64,22 +64,22 @@ def test_contact_that_is_stuck_open_does_not_close(station):
     assert station.after(0.1).is_closed
 
 
-def test_without_kicks_the_one_shot_drops_relay_supply_and_pilot_after_250_ms(station):
+def test_without_kicks_the_one_shot_drops_relay_supply_and_pilot_and_the_contact_is_open_in_250_ms(station):
     station.charging(16)
     killed_at = station.plant.now
     station.plant.imply_kicks(False)
-    station.after(0.249)
+    station.after(HOLD_S - 0.001)
     assert station.plant.observed.evses[1].is_advertising
     station.after(0.002)
     assert not station.plant.observed.evses[1].is_advertising
     assert station.edges("relay_supply")[-1] == (pytest.approx(killed_at + HOLD_S), False)
     station.after(0.030)
     assert not station.is_closed
-    assert station.edges("contact")[-1][0] <= killed_at + HOLD_S + 0.020
+    assert station.edges("contact")[-1][0] <= killed_at + 0.250
     assert station.plant.verb("state")["one_shot"]["drops"] == 1
 
 
-@pytest.mark.parametrize(("gap_s", "drops"), [(0.249, 0), (0.251, 1)])
+@pytest.mark.parametrize(("gap_s", "drops"), [(HOLD_S - 0.001, 0), (HOLD_S + 0.001, 1)])
 def test_kicks_are_judged_by_their_own_time_stamps(plant, gap_s, drops):
     plant.kick(1000.0)
     plant.kick(1000.1)

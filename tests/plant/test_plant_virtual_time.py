@@ -26,6 +26,7 @@ from drivers.mock.ports import (
     SimWatchdog,
 )
 from hil.plant import Plant, PlantEvse, PlantReader
+from hil.plant.one_shot import HOLD_S
 from hil.plant.timer import PlantTimer
 from hil.virtual import run_virtual
 
@@ -76,7 +77,7 @@ async def test_watchdog_implies_kicks_until_the_loop_is_stopped(plant):
     await asyncio.sleep(1000.0)
     assert plant.observed.one_shot_alive
     watchdog.stop()
-    await asyncio.sleep(0.249)
+    await asyncio.sleep(HOLD_S - 0.001)
     assert plant.observed.one_shot_alive
     await asyncio.sleep(0.002)
     assert not plant.observed.one_shot_alive
