@@ -68,25 +68,15 @@ class _NoOverlay:
 
 
 def _variable_mistakes(station: StationConfig, board: BoardConfig, file: str) -> list[str]:
-    """Judge `[ocpp.variables]` by the device model, as the start would."""
-    from controller.ocpp.device_model import DeviceModel
-    from controller.ocpp.exc import ConfigurationError
+    """Judge `[ocpp.variables]` and `[ocpp.keys]` by the device model, as the start would."""
     from controller.ocpp.ports import EvseInfo
-    from controller.ocpp.variables import station_variables
+    from controller.station.main import make_model
 
     evses = [EvseInfo(evse.id, 1, (evse.connector_type,), evse.hardware_max_a, evse.phases) for evse in board.evses]
-    variables = station_variables(
-        evses,
-        vendor=station.vendor,
-        model=station.model,
-        serial=station.serial,
-        firmware=station.firmware,
-        identity=station.identity,
-    )
     try:
-        DeviceModel(variables, station.ocpp_variables, _NoOverlay())  # type: ignore[arg-type]
-    except ConfigurationError as error:
-        return [f"{file} [ocpp.variables] {mistake}" for mistake in error.mistakes]
+        make_model(station, evses, _NoOverlay())  # type: ignore[arg-type]
+    except ConfigError as error:
+        return [f"{file} {mistake}" for mistake in error.mistakes]
     return []
 
 

@@ -34,6 +34,54 @@ def _status(args: argparse.Namespace) -> int:
     return ExitCode.OK
 
 
-def rendered(value: dict[str, Any]) -> str:
-    """Return a snapshot as text."""
-    return table((key, str(each)) for key, each in value.items())
+def rendered(snapshot: dict[str, Any]) -> str:
+    """Return a snapshot as text of at most 80 columns (a long URL apart)."""
+    csms = snapshot["csms"]
+    online = f"online, {csms['protocol']}" if csms["online"] else f"OFFLINE (last spoke {csms['protocol']})"
+    undelivered = f"{csms['undelivered']} messages waiting" if csms["undelivered"] else "everything delivered"
+    head = [
+        ("station", f"{snapshot['identity']} on board {snapshot['board']}, version {snapshot['firmware']}"),
+        ("CSMS", csms["url"]),
+        ("", f"{online}, {undelivered}"),
+    ]
+    if snapshot["clock"] != "trusted":
+        head.append(("clock", "not trusted yet: nobody has told the time since this boot"))
+    return "\n\n".join([table(head, ""), *(_evse(each) for each in snapshot["evses"])])
+
+
+def _evse(evse: dict[str, Any]) -> str:
+    fault = f" ({evse['fault']})" if evse["fault"] else ""
+    rows = [
+        ("session", f"{evse['stage']}, {'plugged' if evse['plugged'] else 'not plugged'}, {evse['charging_state']}"),
+        ("transaction", evse["transaction"] or "none"),
+        ("current", _current(evse)),
+        ("energy", _energy(evse)),
+    ]
+    if evse["pilot"] is None:
+        rows.append(("pilot", "unknown: no word from the safety process"))
+    else:
+        rows.append(("pilot", _pilot(evse)))
+        rows.append(("contactor", evse["contactor"]))
+        rows.append(("lock", evse["lock"]))
+    if evse["faults"]:
+        rows.append(("faults", ", ".join(evse["faults"])))
+    return f"EVSE {evse['id']}  {evse['status']}{fault}\n" + table(rows)
+
+
+def _current(evse: dict[str, Any]) -> str:
+    drawn = " / ".join(f"{amps:.1f}" for amps in evse["drawn_a"])
+    return f"{evse['offered_a']:.1f} A offered" + (f", {drawn} A drawn" if drawn else "")
+
+
+def _energy(evse: dict[str, Any]) -> str:
+    if evse["meter"] == "none":
+        return "no meter"
+    register = f"{evse['register_wh']} Wh" if evse["register_wh"] is not None else "no reading yet"
+    power = f", {evse['power_w']:.0f} W" if evse["power_w"] is not None else ""
+    return register + power + ("" if evse["meter"] == "ok" else f" - {evse['meter']}")
+
+
+def _pilot(evse: dict[str, Any]) -> str:
+    duty = f" at {evse['duty_pct']:.1f} % duty" if evse["duty_pct"] is not None else ""
+    volts = " / ".join(f"{volts:+.1f}" for volts in (evse["high_v"], evse["low_v"]) if volts is not None)
+    return f"{evse['pilot']}, we drive {evse['output']}{duty}" + (f", {volts} V seen" if volts else "")

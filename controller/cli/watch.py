@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from controller.cli.options import Commands, add_config, add_json, command, print_json
@@ -46,6 +48,34 @@ def _watch(args: argparse.Namespace) -> int:
 
 
 def line_of(event: Mapping[str, Any]) -> str:
-    """Return one event as one line: time, kind, what."""
-    rest = "  ".join(f"{key}={value}" for key, value in event.items() if key not in ("at", "kind"))
-    return f"{event.get('at', '')}  {event.get('kind', '?'):<11} {rest}"
+    """Return one event as one line: local time, EVSE, kind, what."""
+    at = str(event.get("at", ""))
+    with contextlib.suppress(ValueError):
+        at = datetime.fromisoformat(at).astimezone().strftime("%H:%M:%S.%f")[:-3]
+    evse = event.get("evse")
+    place = f"EVSE {evse}" if evse is not None else ""
+    kind = str(event.get("kind", "?"))
+    return f"{at}  {place:<7} {kind:<11} {_what(kind, event)}".rstrip()
+
+
+def _what(kind: str, event: Mapping[str, Any]) -> str:
+    match kind:
+        case "frame":
+            arrow = "->" if event.get("direction") == "out" else "<-"
+            return f"{arrow} {event.get('text', '')}"
+        case "pilot":
+            duty = f" {event['duty_pct']:.1f} %" if event.get("duty_pct") is not None else ""
+            volts = f", {event['high_v']:+.1f} V" if event.get("high_v") is not None else ""
+            return (
+                f"{event.get('state')}, we drive {event.get('output')}{duty}, {event.get('offered_a', 0):.1f} A{volts}"
+            )
+        case "fault":
+            detail = f": {event['detail']}" if event.get("detail") else ""
+            return f"{event.get('id')} {'RAISED' if event.get('active') else 'cleared'}{detail}"
+        case "limit":
+            return f"{event.get('offered_a', 0):.1f} A by {event.get('binding')}: {event.get('why')}"
+        case _:
+            known = {
+                key: value for key, value in event.items() if key not in ("at", "kind", "evse") and value is not None
+            }
+            return str(known["text"]) if list(known) == ["text"] else "  ".join(f"{k} {v}" for k, v in known.items())

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
+from textwrap import wrap
 from typing import Any
 
-from controller.cli.options import Commands, add_config, add_json, command, print_json, table
+from controller.cli.options import Commands, add_config, add_json, command, print_json
 from controller.cli.station_link import ask
 from controller.exits import ExitCode
 
@@ -31,6 +32,28 @@ def _why(args: argparse.Namespace) -> int:
     return ExitCode.OK
 
 
-def rendered(value: dict[str, Any]) -> str:
-    """Return the reasons as text."""
-    return table((key, str(each)) for key, each in value.items())
+def rendered(answer: dict[str, Any]) -> str:
+    """Return the reasons as text of 80 columns."""
+    return "\n\n".join(_evse(each) for each in answer["evses"])
+
+
+def _evse(evse: dict[str, Any]) -> str:
+    lines = [f"EVSE {evse['id']}  {evse['status']}, {evse['offered_a']:.1f} A allowed on {evse['phases']} phases"]
+    if evse["limits"]:
+        lines.append("  limits, the least first:")
+        width = max(len(limit["name"]) for limit in evse["limits"])
+        for limit in evse["limits"]:
+            mark = ">" if limit["binds"] else " "
+            text = f"  {mark} {limit['current_a']:6.1f} A  {limit['name']:<{width}}  "
+            lines += wrap(limit["why"], 80, initial_indent=text, subsequent_indent=" " * len(text))
+    lines += _reasons("  not charging because:", evse["not_charging"])
+    lines += _reasons("  contactor open because:", evse["contactor_open_because"])
+    for fault in evse["faults"]:
+        text = f"{fault['title']}. {fault['hint']}" if fault["hint"] else fault["title"]
+        lines += wrap(text, 80, initial_indent=f"  fault {fault['id']}: ", subsequent_indent="    ")
+    return "\n".join(lines)
+
+
+def _reasons(head: str, reasons: list[str]) -> list[str]:
+    lines = [line for each in reasons for line in wrap(each, 80, initial_indent="    - ", subsequent_indent="      ")]
+    return [head, *lines] if lines else []

@@ -73,15 +73,16 @@ def test_a_missing_file_ends_with_3_and_names_it(pilotline: Pilotline, arguments
 
 def test_config_check_tells_all_mistakes_of_all_files(pilotline: Pilotline, tmp_path: Path) -> None:
     (tmp_path / "p.toml").write_text(
-        '[ocpp.variables]\n"TxCtrlr.TxStopPoin" = "EVConnected"\n"OCPPCommCtrlr.RetryBackOffRepeatTimes" = "many"\n'
+        '[ocpp.variables]\n"TxCtrlr.TxStopPoin" = "EVConnected"\n"OCPPCommCtrlr.RetryBackOffRepeatTimes" = "many"\n[ocpp.keys]\nHeartbeatIntervall = 60\n'
     )
     result = pilotline("config", "check", "--config", "p.toml")
     assert result.returncode == 3
-    assert [line.split(":")[0] for line in result.stderr.splitlines()] == ["pilotline"] * 2
+    assert [line.split(":")[0] for line in result.stderr.splitlines()] == ["pilotline"] * 3
     assert '"TxCtrlr.TxStopPoin": there is no such variable' in result.stderr
+    assert "HeartbeatIntervall" in result.stderr
     as_json = pilotline("config", "check", "--config", "p.toml", "--json")
     assert as_json.returncode == 3
-    assert len(json.loads(as_json.stdout)["mistakes"]) == 2
+    assert len(json.loads(as_json.stdout)["mistakes"]) == 3
 
 
 def test_config_check_of_a_good_file_says_ok_and_what_next(pilotline: Pilotline, tmp_path: Path) -> None:

@@ -1,0 +1,140 @@
+"""What people read: status, why and watch, from the station's own values, within 80 columns."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from controller.cli import status, watch, why
+
+CHARGING: dict[str, Any] = {
+    "id": 1,
+    "connector": "sType2",
+    "status": "Charging",
+    "fault": "",
+    "stage": "charging",
+    "charging_state": "Charging",
+    "plugged": True,
+    "transaction": "0f8fad5b-d9cb-469f-a165-70867728950e",
+    "offered_a": 16.0,
+    "drawn_a": [15.9, 0.0, 0.0],
+    "power_w": 3657.0,
+    "register_wh": 12345,
+    "meter": "ok",
+    "pilot": "C",
+    "output": "X2",
+    "duty_pct": 26.7,
+    "high_v": 6.02,
+    "low_v": -12.0,
+    "contactor": "closed",
+    "lock": "locked",
+    "faults": [],
+}
+SNAPSHOT: dict[str, Any] = {
+    "identity": "CP-1",
+    "firmware": "0.1.0",
+    "board": "mock",
+    "csms": {"url": "ws://127.0.0.1:9310/", "online": True, "protocol": "ocpp2.0.1", "undelivered": 0},
+    "clock": "trusted",
+    "evses": [CHARGING],
+}
+
+
+def test_status_of_a_charging_evse_tells_every_figure() -> None:
+    assert status.rendered(SNAPSHOT).splitlines() == [
+        "station  CP-1 on board mock, version 0.1.0",
+        "CSMS     ws://127.0.0.1:9310/",
+        "         online, ocpp2.0.1, everything delivered",
+        "",
+        "EVSE 1  Charging",
+        "  session      charging, plugged, Charging",
+        "  transaction  0f8fad5b-d9cb-469f-a165-70867728950e",
+        "  current      16.0 A offered, 15.9 / 0.0 / 0.0 A drawn",
+        "  energy       12345 Wh, 3657 W",
+        "  pilot        C, we drive X2 at 26.7 % duty, +6.0 / -12.0 V seen",
+        "  contactor    closed",
+        "  lock         locked",
+    ]
+
+
+def test_status_without_safety_csms_meter_and_clock_says_so() -> None:
+    unknown = dict.fromkeys(
+        ("pilot", "output", "duty_pct", "high_v", "low_v", "contactor", "lock", "power_w", "register_wh")
+    )
+    evse = {
+        **CHARGING, **unknown, "status": "Faulted", "fault": "safety_lost", "transaction": None, "drawn_a": [],
+        "meter": "meter sdm630 on /dev/ttyUSB0: silent", "faults": ["weld"],
+    }  # fmt: skip
+    csms = {**SNAPSHOT["csms"], "online": False, "undelivered": 7}
+    text = status.rendered({**SNAPSHOT, "csms": csms, "clock": "untrusted", "evses": [evse]})
+    assert "OFFLINE (last spoke ocpp2.0.1), 7 messages waiting" in text
+    assert "clock    not trusted yet" in text
+    assert "EVSE 1  Faulted (safety_lost)" in text
+    assert "pilot        unknown: no word from the safety process" in text
+    assert "energy       no reading yet - meter sdm630 on /dev/ttyUSB0: silent" in text
+    assert "faults       weld" in text
+    assert max(map(len, text.splitlines())) <= 80
+
+
+def test_why_lists_limits_with_the_binding_one_marked_and_every_reason() -> None:
+    answer = {
+        "evses": [
+            {
+                "id": 1, "status": "SuspendedEVSE", "offered_a": 0.0, "phases": 3, "binding": "profile",
+                "limits": [
+                    {"name": "profile", "current_a": 0.0, "why": "TxProfile 3 of the CSMS, stack level 2, " * 3, "binds": True},
+                    {"name": "board", "current_a": 32.0, "why": "hardware_max_a", "binds": False},
+                ],
+                "not_charging": ["limit 'profile' leaves 0 A: TxProfile 3"],
+                "contactor_open_because": ["no permit"],
+                "faults": [{"id": "weld", "title": "Contactor welded", "hint": "Replace it."}],
+            }
+        ]
+    }  # fmt: skip
+    text = why.rendered(answer)
+    assert text.splitlines()[:3] == [
+        "EVSE 1  SuspendedEVSE, 0.0 A allowed on 3 phases",
+        "  limits, the least first:",
+        "  >    0.0 A  profile  TxProfile 3 of the CSMS, stack level 2, TxProfile 3 of",
+    ]
+    assert "      32.0 A  board    hardware_max_a" in text
+    assert "  not charging because:\n    - limit 'profile' leaves 0 A: TxProfile 3" in text
+    assert "  contactor open because:\n    - no permit" in text
+    assert "  fault weld: Contactor welded. Replace it." in text
+    assert max(map(len, text.splitlines())) <= 80
+
+
+@pytest.mark.parametrize(
+    ("event", "says"),
+    [
+        ({"kind": "frame", "direction": "out", "text": "[2,…]"}, "frame       -> [2,…]"),
+        ({"kind": "frame", "direction": "in", "text": "[3,…]"}, "frame       <- [3,…]"),
+        (
+            {
+                "kind": "pilot",
+                "evse": 1,
+                "state": "C",
+                "output": "X2",
+                "duty_pct": 26.67,
+                "offered_a": 16.0,
+                "high_v": 6.0,
+            },
+            "EVSE 1  pilot       C, we drive X2 26.7 %, 16.0 A, +6.0 V",
+        ),
+        ({"kind": "contactor", "evse": 2, "state": "closed"}, "EVSE 2  contactor   state closed"),
+        ({"kind": "fault", "evse": 1, "id": "weld", "active": True}, "EVSE 1  fault       weld RAISED"),
+        (
+            {"kind": "fault", "id": "reader_lost", "active": True, "detail": "gone"},
+            "fault       reader_lost RAISED: gone",
+        ),
+        ({"kind": "token", "evse": None, "text": "presented"}, "token       presented"),
+        ({"kind": "limit", "evse": 1, "offered_a": 10, "binding": "profile", "why": "x"}, "10.0 A by profile: x"),
+        ({"kind": "transaction", "evse": 1, "event": "Started", "reason": None}, "EVSE 1  transaction event Started"),
+        ({"kind": "new thing", "x": 1}, "new thing   x 1"),
+    ],
+)
+def test_watch_shows_each_kind_of_event_in_one_line(event: dict[str, Any], says: str) -> None:
+    line = watch.line_of({"at": "2026-01-05T06:00:00+00:00", **event})
+    assert says in line and "\n" not in line
+    assert line.count(":") >= 2
