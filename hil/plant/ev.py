@@ -100,8 +100,7 @@ class Ev:
             self._last_offer_a = self._offer_a
         if live_phases != self._live_phases:
             self._live_phases = live_phases
-            if not live_phases:
-                self.draw_a = NO_CURRENT
+            self.draw_a = self._alive(self.draw_a)
         self._think(now)
 
     def force(self, load: Load | None, draw_a: float | None, phases: int | None, now: float) -> None:
@@ -195,10 +194,14 @@ class Ev:
         if self.load not in (Load.C, Load.D) or not self._live_phases:
             return NO_CURRENT
         amps = self._target_amps()
-        return tuple(  # type: ignore[return-value]  # three of them
-            amps * self.options.imbalance[phase] if phase < self.options.phases and phase in self._live_phases else 0.0
-            for phase in range(3)
-        )
+        one, two, three = (amps * share for share in self.options.imbalance)
+        phases = self.options.phases
+        return self._alive((one, two if phases > 1 else 0.0, three if phases > 2 else 0.0))
+
+    def _alive(self, amps: tuple[float, float, float]) -> tuple[float, float, float]:
+        """Return what of a draw the live phases can carry."""
+        one, two, three = (amps[phase] if phase in self._live_phases else 0.0 for phase in range(3))
+        return (one, two, three)
 
     def _target_amps(self) -> float:
         if self.overdraw_a is not None:

@@ -218,6 +218,9 @@ def test_phase_relay_adds_l2_and_l3():
     plant.phase_relay(1, True)
     plant.advance(20.0)
     assert plant.observed.evses[1].current_a == pytest.approx((12, 12, 12))
+    plant.phase_relay(1, False)
+    plant.advance(20.05)
+    assert plant.observed.evses[1].current_a == pytest.approx((12, 0, 0))
 
 
 def test_broken_earth_takes_pilot_and_proximity_away(station):

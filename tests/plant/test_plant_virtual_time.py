@@ -27,7 +27,7 @@ from drivers.mock.ports import (
 )
 from hil.plant import Plant, PlantEvse, PlantReader
 from hil.plant.one_shot import HOLD_S
-from hil.plant.timer import PlantTimer
+from hil.sim.plant_time import PlantTime
 from hil.virtual import run_virtual
 
 
@@ -39,9 +39,9 @@ def simulated(test):
             loop = asyncio.get_running_loop()
             readers = (PlantReader("pn532", "uid"), PlantReader("line", "line"))
             plant = Plant([PlantEvse(1, has_phase_relay=True)], loop.time(), readers=readers, clock=loop.time)
-            timer = PlantTimer(plant, loop)
+            timer = PlantTime(plant, loop)
             await test(plant)
-            timer.close()
+            timer.stop()
 
         run_virtual(main())
 
