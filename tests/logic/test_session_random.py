@@ -203,6 +203,7 @@ EVENTS: list[to.SessionEvent] = [
     to.OfferChanged(0.0),
     to.GateChanged(False, "closed"),
     to.BayChanged(True),
+    to.CableReleased(),
     to.RulesChanged(rules("EVConnected", "EVConnected")),
 ]
 

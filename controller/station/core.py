@@ -1,0 +1,412 @@
+"""The running station: one task per EVSE and what they share. What may be asked of it is in `commands.py` and `app.py`."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Coroutine, Mapping, Sequence
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+from controller.clock import Clock
+from controller.config import BoardConfig, StationConfig
+from controller.hal import DeviceError, EnergyMeter, TokenRead, TokenReader
+from controller.logic import session_events as to
+from controller.logic.evse import EvseFacts, PlugState
+from controller.logic.limits import Offer
+from controller.logic.metering import next_aligned
+from controller.logic.records import StopReason, Trigger
+from controller.logic.session import Session, Stage
+from controller.logic.values import IdToken, IdTokenType, SampleContext
+from controller.ocpp.device_model import DeviceModel
+from controller.ocpp.dialect import BootReason
+from controller.ocpp.ports import Csms
+from controller.station.authorizer import Authorizer
+from controller.station.events import EventBus
+from controller.station.meters import MeterWatch
+from controller.station.recorder import CONNECTOR, Recorder
+from controller.station.runner import Runner
+from controller.station.safety_link import SafetyConnected, SafetyDisconnected, SafetyLink
+from controller.station.settings import Settings
+from controller.station.startup import Arrival, Startup, soon
+from controller.station.supply import Feed, Supply
+from controller.store.store import Store
+
+_log = logging.getLogger(__name__)
+
+LOOK_AFTER_S = 5.0  # how often room in the store and the like are looked at
+REOPEN_READER_S = 2.0
+LONGEST_NAP_S = 60.0  # a wall clock may be stepped while we sleep by it
+_OBEYED = ("txctrlr.", "authctrlr.", "authcachectrlr.", "ocppcommctrlr.", "smartchargingctrlr.")
+ORDERLY = "stopped_orderly"
+
+
+class _Ids:
+    """Fresh identifiers from the store's own source, which a simulation seeds."""
+
+    def __init__(self, store: Store) -> None:
+        self.session = self.record = self.transaction = store.new_transaction_id
+
+
+class Core:
+    """What runs. Use `app.Station`."""
+
+    def __init__(
+        self,
+        config: StationConfig,
+        board: BoardConfig,
+        store: Store,
+        clock: Clock,
+        model: DeviceModel,
+        csms: Csms,
+        safety: SafetyLink,
+        meters: Mapping[int, EnergyMeter],
+        readers: Sequence[tuple[TokenReader, int | None]],
+        events: EventBus,
+    ) -> None:
+        self.config = config
+        self.board = board
+        self.store = store
+        self.clock = clock
+        self.model = model
+        self.csms = csms
+        self.link = safety
+        self.events = events
+        self.settings = Settings(config, model)
+        self.authorizer = Authorizer(self.settings, store, csms, clock)
+        self.recorder = Recorder(store, clock, csms, self.settings, events, config.csms_url)
+        feeds = {evse.id: self._feed(evse.id, meters.get(evse.id)) for evse in board.evses}
+        self.supply = Supply(feeds, safety, self.settings, store, clock, config.site_max_a, self._limit_changed)
+        self.runners = {evse_id: self._runner(evse_id) for evse_id in feeds}
+        self.lobby = self._runner(None)
+        self.restart_reason: BootReason | None = None
+        self._readers = readers
+        self._facts: dict[int, EvseFacts] = {}
+        self._settled: set[int | None] = set()
+        self._startup = Startup(store, self.recorder, clock, was_orderly=store.meta(ORDERLY) is not None)
+        self._availability = store.availability()
+        self._was_accepted = False
+        self._refuses = ""  # why nothing may begin any more: a reset is under way or pending
+        self._lets_finish = False  # what has begun may go on until then
+        self._silent_readers: set[int] = set()
+        self._stopping = asyncio.Event()
+        self._tasks: asyncio.TaskGroup  # from `run` on
+        self._running: set[asyncio.Task[None]] = set()
+        model.subscribe(self._variable_changed)
+
+    def _feed(self, evse_id: int, meter: EnergyMeter | None) -> Feed:
+        def read(register_wh: int, power_w: float) -> None:
+            self.runners[evse_id].post(to.RegisterRead(register_wh, power_w))
+
+        watch = MeterWatch(
+            evse_id,
+            meter,
+            self.clock.monotonic,
+            lambda reading: read(reading.energy_import_wh, reading.power_w),
+            self._meter_health_changed,
+        )
+        board = next(evse for evse in self.board.evses if evse.id == evse_id)
+        return Feed(board, watch, lambda amps: self.runners[evse_id].post(to.OfferChanged(amps)))
+
+    def _runner(self, evse_id: int | None) -> Runner:
+        feed = self.supply.feeds[evse_id] if evse_id is not None else None
+        rules = self.settings.session(feed.board if feed else None, self.csms.protocol)
+        return Runner(Session(evse_id, rules, _Ids(self.store)), feed, self)
+
+    @property
+    def all_runners(self) -> tuple[Runner, ...]:
+        return (*self.runners.values(), self.lobby)
+
+    # --- running -----------------------------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Serve until `stop`. Open transactions stay open: the next start resumes or ends them.
+
+        Raises StoreError where something that must be kept could not be: energy stops with the process then.
+        """
+        self.store.set_meta(ORDERLY, None)
+        self.supply.forget_transactions(self._startup.open_ids)
+        self.supply.recompute()
+        self._warn_of_settings()
+        async with asyncio.TaskGroup() as tasks:
+            self._tasks = tasks
+            for runner in self.all_runners:
+                self.spawn(runner.run())
+            for feed in self.supply.feeds.values():
+                self.spawn(feed.meter.run())
+            for reader, evse_id in self._readers:
+                self.spawn(self._read_tokens(reader, evse_id))
+            for loop in (self._listen, self.supply.run, self._settle, self._look_after, self._sample_aligned):
+                self.spawn(loop())
+            try:
+                await self._stopping.wait()
+                self.supply.withdraw_all()
+                self._note_registers()
+                self.store.set_meta(ORDERLY, "1")
+                self.store.flush()
+            finally:
+                for task in tuple(self._running):
+                    task.cancel()
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run something beside the rest until it ends or the station does. Its failure is the station's."""
+        task = self._tasks.create_task(work)
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+
+    def stop(self) -> None:
+        """End `run` in good order: permits are withdrawn, everything known is committed."""
+        self._stopping.set()
+
+    def _note_registers(self) -> None:
+        for runner in self.runners.values():
+            if runner.session.billed is not None and runner.feed is not None:
+                self.recorder.note_register(runner.session.billed.id, runner.feed)
+
+    def _warn_of_settings(self) -> None:
+        if not self.settings.stops_on_ev_side_disconnect:
+            _log.warning(
+                "StopTxOnEVSideDisconnect is false: another EV may charge on an authorisation whose EV was unplugged"
+            )
+        if self.settings.authorization.offline_unknown:
+            _log.warning("OfflineTxForUnknownIdEnabled is true: anybody may charge while the station is offline")
+
+    # --- the safety process ------------------------------------------------------------------------------------------------
+
+    async def _listen(self) -> None:
+        async for news in self.link.news():
+            match news:
+                case EvseFacts():
+                    self._facts_seen(news)
+                case SafetyConnected():
+                    self.events.emit("link", to="safety", state="connected")
+                case SafetyDisconnected():
+                    self.events.emit("fault", id="safety_lost", active=True)
+                    self._facts.clear()
+                    for runner in self.runners.values():
+                        runner.post(to.SafetyLost())
+
+    def _facts_seen(self, facts: EvseFacts) -> None:
+        runner = self.runners.get(facts.evse_id)
+        if runner is None or runner.feed is None:
+            return
+        old = self._facts.get(facts.evse_id)
+        if old is not None and replace(facts, at_s=old.at_s) == old:
+            return
+        self._facts[facts.evse_id] = facts
+        self._tell_facts(old, facts)
+        if runner.feed.cable_a != facts.cable_a:
+            runner.feed.cable_a = facts.cable_a
+            self.supply.recompute()
+        if facts.evse_id in self._settled:
+            self._pass_on(runner, facts)
+
+    def _pass_on(self, runner: Runner, facts: EvseFacts) -> None:
+        """Hand facts to the session; an EV that has come is for the driver who waits without an EVSE."""
+        waiting, session = self.lobby.session, runner.session
+        comes = facts.plug is PlugState.PLUGGED and not session.is_plugged and not session.in_use
+        if comes and waiting.stage is Stage.AWAITING_EV and self.gate(runner.evse_id).is_open:
+            handover, _ = waiting.release(self.clock.monotonic())
+            runner.post(to.HandedOver(handover))
+        runner.post(to.FactsSeen(facts))
+
+    def _tell_facts(self, old: EvseFacts | None, new: EvseFacts) -> None:
+        emit, evse = self.events.emit, new.evse_id
+        pilot = (new.pilot, new.output, new.duty_pct)
+        if old is None or (old.pilot, old.output, old.duty_pct) != pilot:
+            emit(
+                "pilot", evse=evse, state=new.pilot.value, output=new.output.value, duty_pct=new.duty_pct,
+                offered_a=new.signalled_a, high_v=new.high_v, low_v=new.low_v,
+            )  # fmt: skip
+        if old is None or old.contactor is not new.contactor:
+            emit("contactor", evse=evse, state=new.contactor.value)
+        if old is None or old.lock is not new.lock:
+            emit("lock", evse=evse, state=new.lock.value)
+        before = set(old.faults) if old is not None else set()
+        for fault in sorted(set(new.faults) ^ before):
+            emit("fault", evse=evse, id=fault, active=fault in new.faults)
+
+    # --- starting ----------------------------------------------------------------------------------------------------------
+
+    async def _settle(self) -> None:
+        """Decide what becomes of what was open, EVSE by EVSE, then let business begin there."""
+        async with asyncio.TaskGroup() as group:
+            for runner in self.all_runners:
+                group.create_task(self._settle_one(runner))
+        self._startup.close_orphans()
+
+    async def _settle_one(self, runner: Runner) -> None:
+        evse_id, feed = runner.evse_id, runner.feed
+        if feed is not None:
+            await feed.meter.first_answer()
+        arrival = Arrival(
+            runner,
+            lambda: self._facts.get(evse_id) if evse_id is not None else None,
+            lambda: self.settings.resumption(feed.board if feed else None, self.csms.protocol),
+        )
+        await self._startup.settle(arrival, soon if feed is not None else _at_once)
+        self._settled.add(evse_id)
+        runner.look_again()
+        if evse_id is not None and (facts := self._facts.get(evse_id)) is not None:
+            self._pass_on(runner, facts)
+
+    # --- cards ---------------------------------------------------------------------------------------------------------------
+
+    async def _read_tokens(self, reader: TokenReader, evse_id: int | None) -> None:
+        """Take tokens from one reader; open it again after it has gone."""
+        is_gone = False
+        try:
+            while True:
+                try:
+                    read = await reader.read()
+                except DeviceError as error:
+                    if not is_gone:
+                        _log.warning("%s", error)
+                        self.events.emit("fault", id="reader_lost", active=True, evse=evse_id, detail=str(error))
+                    is_gone = True
+                    await asyncio.sleep(REOPEN_READER_S)
+                    continue
+                if is_gone:
+                    is_gone = False
+                    self.events.emit("fault", id="reader_lost", active=False, evse=evse_id)
+                self._token_read(read, evse_id)
+        finally:
+            await reader.close()
+
+    def _token_read(self, read: TokenRead, evse_id: int | None) -> None:
+        token = IdToken(read.value, IdTokenType(read.kind))
+        self.events.emit("token", evse=evse_id, text="presented")
+        self.place_of(token, evse_id).post(to.TokenPresented(token))
+
+    def place_of(self, token: IdToken, evse_id: int | None) -> Runner:
+        """Return whose business a token is. evse_id: of the reader; None where it serves all EVSEs."""
+        if evse_id is not None:
+            return self.runners[evse_id]
+        for runner in self.all_runners:
+            given = runner.session.authorization
+            if given is not None and token.same_as(given.id_token):
+                return runner
+            if runner.session.keeps_cable_for(token):
+                return runner
+        if len(self.runners) == 1:
+            return next(iter(self.runners.values()))
+        waiting = [r for r in self.runners.values() if r.session.stage in (Stage.AWAITING_DRIVER, Stage.FINISHED)]
+        if waiting:
+            return max(
+                waiting, key=lambda runner: (runner.session.stage is Stage.AWAITING_DRIVER, runner.plugged_at or 0.0)
+            )
+        known = self.authorizer.known(token)
+        group = known.info.group if known is not None else None
+        for runner in self.runners.values():
+            given = runner.session.authorization
+            if group and given is not None and given.group == group:
+                return runner
+        return self.lobby
+
+    # --- what runners share ----------------------------------------------------------------------------------------------------
+
+    def gate(self, evse_id: int | None) -> to.GateChanged:
+        why = self._why_nothing_begins(evse_id)
+        return to.GateChanged(not why, why)
+
+    def _why_nothing_begins(self, evse_id: int | None) -> str:
+        if evse_id not in self._settled:
+            return "the station is starting"
+        if self._refuses and not (self._lets_finish and self._has_transaction(evse_id)):
+            return self._refuses
+        if not self.is_available(evse_id, CONNECTOR if evse_id is not None else None):
+            return "out of service (set by ChangeAvailability)"
+        if not self.store.has_space():
+            return "the storage is full: nothing begins that could not be recorded"
+        if not self._was_accepted and not self.settings.charges_before_accepted:
+            return "the CSMS has not accepted this station yet (TxBeforeAcceptedEnabled is false)"
+        meter = self.supply.feeds[evse_id].meter if evse_id is not None else None
+        if meter is not None and meter.exists and not meter.has_answered:
+            return f"no answer from the energy meter yet: {meter.problem}".rstrip(": ")
+        return ""
+
+    def _has_transaction(self, evse_id: int | None) -> bool:
+        runner = self.lobby if evse_id is None else self.runners[evse_id]
+        return runner.session.billed is not None
+
+    def is_available(self, evse_id: int | None, connector_id: int | None) -> bool:
+        """Operative (not the same as free): the persistent setting, not a fault."""
+        places = [(0, 0)]
+        if evse_id is not None:
+            places.append((evse_id, 0))
+            if connector_id is not None:
+                places.append((evse_id, connector_id))
+        return all(self._availability.get(place, True) for place in places)
+
+    def status_changed(self, evse_id: int) -> None:
+        runner = self.runners[evse_id]
+        session = runner.session
+        if not session.is_plugged:
+            runner.plugged_at = None
+        elif runner.plugged_at is None:
+            runner.plugged_at = self.clock.monotonic()
+        self.csms.status_changed(evse_id, CONNECTOR)
+        self.events.emit("status", evse=evse_id, stage=session.stage.value, charging_state=session.charging_state.value)
+
+    def stop_everywhere(self, effect: to.StopEverywhere) -> None:
+        for runner in self.all_runners:
+            stop = to.StopAsked(Trigger.STOP_AUTHORIZED, StopReason.MASTER_PASS, id_token=effect.id_token)
+            runner.post(stop)  # C16.FR.02
+
+    def note_plug(self, transaction_id: str, plug_key: tuple[str, int]) -> None:
+        self.store.note_plug(transaction_id, *plug_key)
+
+    def look_again(self) -> None:
+        """Something that decides whether business may begin has changed."""
+        for runner in self.all_runners:
+            runner.look_again()
+
+    def rules_changed(self) -> None:
+        for runner in self.all_runners:
+            board = runner.feed.board if runner.feed is not None else None
+            runner.post(to.RulesChanged(self.settings.session(board, self.csms.protocol)))
+        self.supply.recompute()
+
+    def _variable_changed(self, key: str) -> None:
+        if key.casefold().startswith(_OBEYED):
+            self.rules_changed()
+
+    def _meter_health_changed(self) -> None:
+        self.supply.recompute()
+        self.look_again()
+
+    def _limit_changed(self, evse_id: int, offer: Offer) -> None:
+        self.events.emit(
+            "limit", evse=evse_id, offered_a=offer.current_a, binding=offer.binding.name, why=offer.binding.why
+        )
+
+    # --- what comes round --------------------------------------------------------------------------------------------------------
+
+    async def _look_after(self) -> None:
+        while True:
+            await asyncio.sleep(LOOK_AFTER_S)
+            due = self.store.flush_due_s
+            if due is not None and due <= self.clock.monotonic():
+                self.store.flush()
+            self.look_again()
+
+    async def _sample_aligned(self) -> None:
+        """Take clock-aligned meter values: in an event of the transaction where one runs, else by themselves (J01)."""
+        while True:
+            rules, now = self.settings.metering, self.clock.now().wall
+            due = next_aligned(now, rules.aligned_interval_s)
+            nap_s = LONGEST_NAP_S if due is None else (due - now).total_seconds()
+            await asyncio.sleep(min(nap_s, LONGEST_NAP_S))
+            if due is None or self.clock.now().wall < due - timedelta(milliseconds=1):
+                continue
+            busy = any(runner.session.billed is not None for runner in self.all_runners)
+            for runner in self.runners.values():
+                if rules.aligned_only_idle and busy:
+                    continue
+                if not runner.report(Trigger.METER_VALUE_CLOCK) and runner.feed is not None:
+                    self.recorder.sampled(runner.feed, rules.aligned, SampleContext.SAMPLE_CLOCK)
+
+
+async def _at_once() -> None:
+    await asyncio.sleep(0)

@@ -1,0 +1,217 @@
+"""The station process: puts store, device model, CSMS client, safety link, devices and local API together, and runs them.
+
+Ends with 0 after SIGTERM or SIGINT (transactions stay open: the next start resumes or ends them) and with RESTART after a reset
+that a CSMS asked for (transactions have ended); the supervisor starts it again unless it is stopping itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import dataclasses
+import logging
+import signal
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from random import SystemRandom
+from typing import TYPE_CHECKING, Any
+
+from controller.clock import Clock, SystemClock
+from controller.config import ConfigError
+from controller.hal import DeviceError
+from controller.local.server import LocalApi
+from controller.notify import Notifier, watchdog_period_s
+from controller.ocpp.client import CsmsClient, LinkSettings
+from controller.ocpp.device_model import DeviceModel
+from controller.ocpp.dialect import BootReason, Identity
+from controller.ocpp.exc import ConfigurationError
+from controller.ocpp.link import WebSocketConnector
+from controller.ocpp.ports import EvseInfo
+from controller.ocpp.variables import station_variables
+from controller.ocpp.versions import build_model, dialect_factories
+from controller.station.app import Station
+from controller.station.core import ORDERLY
+from controller.station.events import EventBus
+from controller.station.safety_link import SocketSafetyLink
+from controller.station.variables import missing_from
+from controller.store.exc import StoreError
+from controller.store.store import Store
+from controller.wiring_station import StationDevices, build_station_devices
+
+if TYPE_CHECKING:
+    from controller.config import BoardConfig, StationConfig
+
+_log = logging.getLogger(__name__)
+
+RESTART = 75  # EX_TEMPFAIL of sysexits.h: start me again
+FAILED = 1
+DATABASE = "station.db"
+_NEXT_BOOT = "next_boot_reason"
+_LAST_BOOT = "last_boot_id"
+_HIDDEN = "********"
+_SECRET_KEYS = ("BasicAuthPassword", "AuthorizationKey")
+
+
+def run(config: StationConfig, board: BoardConfig, ready: Callable[[], None]) -> int:
+    """Run until SIGTERM, SIGINT or a reset. Raises ConfigError, DeviceError, OSError for what cannot even begin."""
+    return asyncio.run(_run(config, board, ready))
+
+
+async def _run(config: StationConfig, board: BoardConfig, ready: Callable[[], None]) -> int:
+    clock = SystemClock()
+    store = open_store(config.state_dir / DATABASE, clock)
+    try:
+        devices = build_station_devices(board)
+        try:
+            return await _serve(config, board, clock, store, devices, ready)
+        finally:
+            devices.buses.close()
+    finally:
+        with contextlib.suppress(StoreError):
+            store.close()
+
+
+async def _serve(
+    config: StationConfig,
+    board: BoardConfig,
+    clock: Clock,
+    store: Store,
+    devices: StationDevices,
+    ready: Callable[[], None],
+) -> int:
+    events = EventBus(clock)
+    station, client = compose(config, board, clock, store, devices, events)
+    api = LocalApi(station, shown(config))
+    await api.start(config.api_socket)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, station.stop)
+    failed = False
+    try:
+        async with _beside(client.run(), _alive()):
+            ready()
+            await station.run()
+    except* StoreError as errors:
+        _log.critical("stopping, because this could not be kept: %s", _first(errors))
+        failed = True
+    finally:
+        await api.stop()
+    if failed:
+        return FAILED
+    if station.restart_reason is None:
+        return 0
+    store.set_meta(_NEXT_BOOT, station.restart_reason.value)
+    return RESTART
+
+
+def _first(errors: BaseExceptionGroup[StoreError]) -> BaseException:
+    """Return the first of errors that came in groups of groups."""
+    error: BaseException = errors
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
+
+
+@contextlib.asynccontextmanager
+async def _beside(*work: Any) -> AsyncIterator[None]:
+    """Run things for as long as the block runs; their failure ends it."""
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(each) for each in work]
+        yield
+        for task in tasks:
+            task.cancel()
+
+
+async def _alive() -> None:
+    """Reset the service manager's watchdog for as long as the event loop turns."""
+    period_s = watchdog_period_s()
+    notifier = Notifier.from_environment()
+    while period_s is not None:
+        notifier.alive()
+        await asyncio.sleep(period_s)
+
+
+def compose(
+    config: StationConfig,
+    board: BoardConfig,
+    clock: Clock,
+    store: Store,
+    devices: StationDevices,
+    events: EventBus,
+) -> tuple[Station, CsmsClient]:
+    """Make the station and its CSMS client, joined. Raises ConfigError for variables and keys that do not fit."""
+    evses = [EvseInfo(evse.id, 1, (evse.connector_type,), evse.hardware_max_a, evse.phases) for evse in board.evses]
+    model, own_keys = make_model(config, evses, store)
+    client = CsmsClient(
+        LinkSettings(config.csms_url, config.identity, config.protocols, config.csms_password),
+        WebSocketConnector(lambda: model.float("OCPPCommCtrlr.WebSocketPingInterval"), proxy=config.proxy),
+        dialect_factories(config.protocols, own_keys),
+        model,
+        store,
+        clock,
+        SystemRandom(),
+        Identity(config.vendor, config.model, config.serial, config.firmware),
+        boot_reason=begin_boot(store, clock),
+        emit=events.publish,
+    )
+    link = SocketSafetyLink(config.safety_socket)
+    station = Station(config, board, store, clock, model, client, link, devices.meters, devices.readers, events)
+    client.attach(station)
+    return station, client
+
+
+def make_model(config: StationConfig, evses: list[EvseInfo], store: Store) -> tuple[DeviceModel, dict[str, str]]:
+    """Return the registry with the station's own variables. Raises ConfigError with every mistake."""
+    rows = station_variables(
+        evses,
+        vendor=config.vendor,
+        model=config.model,
+        serial=config.serial,
+        firmware=config.firmware,
+        identity=config.identity,
+    )
+    try:
+        return build_model((*rows, *missing_from(rows)), evses, config.ocpp_variables, config.ocpp_keys, store)
+    except ConfigurationError as error:
+        raise ConfigError([f"[ocpp] {mistake}" for mistake in error.mistakes]) from error
+
+
+def open_store(path: Path, clock: Clock) -> Store:
+    """Raises DeviceError that says what is wrong with the database and what to do."""
+    try:
+        store = Store.open(path, clock)
+    except StoreError as error:
+        raise DeviceError("database", str(error)) from error
+    if store.set_aside is not None:
+        _log.error("the database was damaged and is kept as %s; a new one was begun", store.set_aside)
+    return store
+
+
+def begin_boot(store: Store, clock: Clock) -> BootReason:
+    """Note this start and return why it happened, as BootNotification tells it."""
+    asked = store.meta(_NEXT_BOOT)
+    if asked is not None:
+        reason = BootReason(asked)
+    elif store.meta(_LAST_BOOT) != clock.boot_id:
+        reason = BootReason.POWER_UP
+    else:
+        reason = BootReason.LOCAL_RESET if store.meta(ORDERLY) is not None else BootReason.APPLICATION_RESET
+    store.set_meta(_NEXT_BOOT, None)
+    store.set_meta(_LAST_BOOT, clock.boot_id)
+    store.begin_boot(reason.value)
+    return reason
+
+
+def shown(config: StationConfig) -> dict[str, Any]:
+    """Return the configuration in force as JSON values, secrets hidden."""
+    values: dict[str, Any] = {}
+    for field in dataclasses.fields(config):
+        value = getattr(config, field.name)
+        if field.name == "csms_password":
+            value = _HIDDEN if value else None
+        elif field.name in ("ocpp_variables", "ocpp_keys"):
+            value = {key: _HIDDEN if key.endswith(_SECRET_KEYS) else text for key, text in value.items()}
+        elif isinstance(value, Path):
+            value = str(value)
+        values[field.name] = value
+    return values

@@ -1,0 +1,271 @@
+"""Turns what a session machine asks to record into committed facts: stamp, register, samples."""
+
+from __future__ import annotations
+
+import logging
+
+from controller.clock import Clock
+from controller.logic.metering import samples
+from controller.logic.records import (
+    ChargingRecord,
+    ChargingState,
+    EventKind,
+    MeterSampled,
+    StopReason,
+    TransactionEvent,
+    Trigger,
+)
+from controller.logic.session import Session
+from controller.logic.session_events import CommitRecord, RecordEvent
+from controller.logic.values import Measurand, Sample, SampleContext
+from controller.ocpp.ports import Csms
+from controller.station.events import EventBus
+from controller.station.settings import Settings
+from controller.station.supply import Feed
+from controller.store.exc import StorageFull
+from controller.store.store import Store
+
+_log = logging.getLogger(__name__)
+
+CONNECTOR = 1  # every EVSE has one
+_FLOWS_A = 1.0  # a phase that carries less is not in use
+_SPENT = "spent_plug.{}"
+_DEAUTHORIZED = "deauthorized.{}"
+
+
+class Recorder:
+    """csms_url: names the CSMS that transactions are pinned to."""
+
+    def __init__(
+        self, store: Store, clock: Clock, csms: Csms, settings: Settings, events: EventBus, csms_url: str
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._csms = csms
+        self._settings = settings
+        self._events = events
+        self._csms_url = csms_url
+        self._begun_blind: set[str] = set()  # transactions whose STARTED had no register (E03.FR.11)
+
+    # --- sessions and charging records -----------------------------------------------------------------------------------
+
+    def open_session(self, session_id: str, evse_id: int | None) -> None:
+        self._store.open_session(session_id, evse_id, self._clock.now())
+
+    def close_session(self, session_id: str) -> None:
+        self._store.close_session(session_id, self._clock.now())
+
+    def charging_record(self, effect: CommitRecord, feed: Feed) -> None:
+        """Commit why energy may flow. Raises StoreError: then no permit may follow."""
+        self._store.add_charging_record(
+            ChargingRecord(
+                id=effect.record_id,
+                session_id=effect.session_id,
+                evse_id=feed.board.id,
+                basis=effect.basis,
+                id_token=effect.id_token,
+                register_wh=feed.meter.register_wh,
+                stamp=self._clock.now(),
+            )
+        )
+        if effect.transaction_id is not None:
+            self._store.link(effect.transaction_id, session_id=effect.session_id, record_id=effect.record_id)
+
+    # --- transactions ------------------------------------------------------------------------------------------------------
+
+    def event(self, effect: RecordEvent, feed: Feed | None, session: Session) -> None:
+        """Commit one event of a transaction. Raises StoreError for a beginning or an end that cannot be kept."""
+        event = TransactionEvent(
+            transaction_id=effect.transaction_id,
+            kind=effect.kind,
+            trigger=effect.trigger,
+            stamp=self._clock.now(),
+            online=self._csms.is_online,
+            charging_state=effect.charging_state,
+            evse_id=feed.board.id if feed is not None else None,
+            connector_id=CONNECTOR if feed is not None else None,
+            id_token=effect.id_token,
+            remote_start_id=effect.remote_start_id,
+            stopped_reason=effect.stopped_reason,
+            register_wh=feed.meter.register_wh if feed is not None else None,
+            register_is_stale=feed is not None and feed.meter.is_stale,
+            samples=self._samples(effect, feed),
+            cable_max_current_a=_cable_a(feed, session),
+            phases_used=_phases_used(effect.charging_state, feed),
+        )
+        if effect.kind is EventKind.STARTED:
+            run_id, count = session.plug_key or (None, None)
+            self._store.begin_transaction(
+                event,
+                protocol=self._csms.protocol,
+                csms=self._csms_url,
+                session_id=effect.session_id,
+                record_id=effect.record_id,
+                group=effect.group,
+                plug_run_id=run_id,
+                plug_count=count,
+            )
+        else:
+            self._add(event)
+        if effect.kind is EventKind.ENDED:
+            self._ended(effect.transaction_id, feed, session)
+        self._tell(event)
+
+    def periodic(self, transaction_id: str, session: Session, feed: Feed, trigger: Trigger) -> None:
+        """Commit an UPDATED event that only brings meter values."""
+        rules = self._settings.metering
+        aligned = trigger is Trigger.METER_VALUE_CLOCK
+        contexts = {
+            Trigger.METER_VALUE_PERIODIC: SampleContext.SAMPLE_PERIODIC,
+            Trigger.METER_VALUE_CLOCK: SampleContext.SAMPLE_CLOCK,
+        }
+        context = contexts.get(trigger, SampleContext.TRIGGER)
+        event = TransactionEvent(
+            transaction_id=transaction_id,
+            kind=EventKind.UPDATED,
+            trigger=trigger,
+            stamp=self._clock.now(),
+            online=self._csms.is_online,
+            charging_state=session.charging_state,
+            evse_id=feed.board.id,
+            connector_id=CONNECTOR,
+            register_wh=feed.meter.register_wh,
+            register_is_stale=feed.meter.is_stale,
+            samples=self.samples(feed, rules.aligned if aligned else rules.updated, context),
+            phases_used=_phases_used(session.charging_state, feed),
+            may_drop=trigger is not Trigger.TRIGGER,
+        )
+        self._add(event)
+        self._tell(event)
+
+    def sampled(self, feed: Feed, measurands: tuple[Measurand, ...], context: SampleContext) -> None:
+        """Commit meter values outside any transaction (J01)."""
+        found = self.samples(feed, measurands, context)
+        if found:
+            self._add(MeterSampled(feed.board.id, self._clock.now(), self._csms.is_online, found))
+
+    def ended_before(
+        self,
+        transaction_id: str,
+        trigger: Trigger,
+        reason: StopReason,
+        register_wh: int | None,
+        is_stale: bool,
+        evse_id: int | None,
+        is_plugged: bool,
+    ) -> None:
+        """Commit the end of a transaction that did not survive the restart."""
+        measurands = self._settings.metering.ended
+        wants = register_wh is not None and evse_id is not None and Measurand.ENERGY_IMPORT in measurands
+        last = Sample(Measurand.ENERGY_IMPORT, float(register_wh or 0), "Wh", SampleContext.TRANSACTION_END)
+        event = TransactionEvent(
+            transaction_id=transaction_id,
+            kind=EventKind.ENDED,
+            trigger=trigger,
+            stamp=self._clock.now(),
+            online=self._csms.is_online,
+            charging_state=ChargingState.EV_CONNECTED if is_plugged else ChargingState.IDLE,
+            evse_id=evse_id,
+            connector_id=CONNECTOR if evse_id is not None else None,
+            stopped_reason=reason,
+            register_wh=register_wh,
+            register_is_stale=is_stale,
+            samples=(last,) if wants else (),
+        )
+        self._add(event)
+        self._store.set_meta(_DEAUTHORIZED.format(transaction_id), None)
+        self._tell(event)
+
+    def note_register(self, transaction_id: str, feed: Feed) -> None:
+        if feed.meter.register_wh is not None and not feed.meter.is_stale:
+            self._store.note_register(transaction_id, feed.meter.register_wh, self._clock.now())
+
+    def samples(self, feed: Feed, measurands: tuple[Measurand, ...], context: SampleContext) -> tuple[Sample, ...]:
+        """Return what the meter last said and what is offered. A lost meter says nothing."""
+        meter = feed.meter
+        offered_a = feed.offer.current_a if feed.offer is not None and feed.record_id is not None else 0.0
+        phases = feed.offer.phases if feed.offer is not None else feed.board.phases
+        reading = None if meter.is_lost else meter.latest
+        return samples(reading, measurands, context, offered_a=offered_a, phases=phases)
+
+    # --- what is remembered across a restart -------------------------------------------------------------------------------
+
+    def authorization_ended(self, transaction_id: str) -> None:
+        self._store.set_meta(_DEAUTHORIZED.format(transaction_id), "1")
+
+    def is_authorized(self, transaction_id: str) -> bool:
+        """Whether the authorisation of an open transaction had not been ended before the restart."""
+        return self._store.meta(_DEAUTHORIZED.format(transaction_id)) is None
+
+    def plug_spent(self, evse_id: int) -> tuple[str, int] | None:
+        """Return the plug-in that had its transaction already: run id of the safety process and plug count."""
+        stored = self._store.meta(_SPENT.format(evse_id))
+        run_id, _, count = (stored or "").rpartition(" ")
+        return (run_id, int(count)) if run_id else None
+
+    def spend_plug(self, evse_id: int, plug_key: tuple[str, int]) -> None:
+        self._store.set_meta(_SPENT.format(evse_id), f"{plug_key[0]} {plug_key[1]}")
+
+    # --- inside --------------------------------------------------------------------------------------------------------------
+
+    def _samples(self, effect: RecordEvent, feed: Feed | None) -> tuple[Sample, ...]:
+        rules = self._settings.metering
+        if effect.kind is EventKind.STARTED:
+            if feed is None or feed.meter.latest is None:
+                self._begun_blind.add(effect.transaction_id)  # E03.FR.11: they come when charging starts
+                return ()
+            return self.samples(feed, rules.started, SampleContext.TRANSACTION_BEGIN)
+        if feed is None:
+            return ()
+        if effect.kind is EventKind.ENDED:
+            if feed.meter.is_stale and feed.meter.register_wh is not None and Measurand.ENERGY_IMPORT in rules.ended:
+                last = float(feed.meter.register_wh)
+                return (Sample(Measurand.ENERGY_IMPORT, last, "Wh", SampleContext.TRANSACTION_END),)
+            return self.samples(feed, rules.ended, SampleContext.TRANSACTION_END)
+        if effect.transaction_id in self._begun_blind and effect.charging_state is ChargingState.CHARGING:
+            self._begun_blind.discard(effect.transaction_id)
+            return self.samples(feed, rules.started, SampleContext.TRANSACTION_BEGIN)
+        return ()
+
+    def _add(self, event: TransactionEvent | MeterSampled) -> None:
+        """A full card costs updates, never a beginning or an end."""
+        try:
+            self._store.add_event(event)
+        except StorageFull as error:
+            if isinstance(event, TransactionEvent) and event.kind is EventKind.ENDED:
+                raise
+            _log.error("an update was not kept: %s", error)
+        self._csms.records_added()
+
+    def _ended(self, transaction_id: str, feed: Feed | None, session: Session) -> None:
+        self._begun_blind.discard(transaction_id)
+        self._store.set_meta(_DEAUTHORIZED.format(transaction_id), None)
+        if feed is not None and session.plug_key is not None:
+            self.spend_plug(feed.board.id, session.plug_key)
+
+    def _tell(self, event: TransactionEvent) -> None:
+        if event.kind is EventKind.STARTED:
+            self._csms.records_added()
+        self._events.emit(
+            "transaction",
+            evse=event.evse_id,
+            id=event.transaction_id,
+            event=event.kind.value,
+            trigger=event.trigger.value,
+            charging_state=event.charging_state.value if event.charging_state else None,
+            register_wh=event.register_wh,
+            reason=event.stopped_reason.value if event.stopped_reason else None,
+        )
+
+
+def _cable_a(feed: Feed | None, session: Session) -> int | None:
+    if feed is None or not session.is_plugged:
+        return None
+    return feed.board.cable_a if feed.board.tethered else feed.cable_a
+
+
+def _phases_used(state: ChargingState, feed: Feed | None) -> int | None:
+    """E02.FR.18: told while energy flows, as the meter sees it."""
+    if feed is None or state is not ChargingState.CHARGING or feed.meter.latest is None:
+        return None
+    return sum(current >= _FLOWS_A for current in feed.meter.latest.current_a) or None

@@ -1,0 +1,275 @@
+"""One task per EVSE: feeds its session machine with events and deadlines, and performs what it asks for, in order.
+
+What is to be committed is committed before what relies on it is done: an effect that fails stops those after it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable, Coroutine
+from typing import Any, Protocol
+
+from controller.clock import Clock
+from controller.logic import session_events as to
+from controller.logic.evse import EvseFacts, LockState, LockWish
+from controller.logic.metering import next_periodic
+from controller.logic.profiles import ChargingProfile
+from controller.logic.records import EventKind, Trigger
+from controller.logic.session import Session
+from controller.logic.session_events import SessionEffect, SessionEvent
+from controller.station.authorizer import Authorizer
+from controller.station.events import EventBus
+from controller.station.recorder import Recorder
+from controller.station.safety_link import SafetyLink
+from controller.station.settings import Settings
+from controller.station.supply import Feed, Supply
+
+_log = logging.getLogger(__name__)
+
+NOTE_REGISTER_S = 10.0  # lazily written: at most a minute's worth is lost to a power cut
+
+
+class Parts(Protocol):
+    """What all runners of a station share."""
+
+    clock: Clock
+    settings: Settings
+    authorizer: Authorizer
+    recorder: Recorder
+    supply: Supply
+    link: SafetyLink
+    events: EventBus
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> None: ...
+
+    def status_changed(self, evse_id: int) -> None: ...
+
+    def stop_everywhere(self, effect: to.StopEverywhere) -> None: ...
+
+    def gate(self, evse_id: int | None) -> to.GateChanged: ...
+
+    def note_plug(self, transaction_id: str, plug_key: tuple[str, int]) -> None: ...
+
+
+class Runner:
+    """feed: None for the place of those who authorise before any EVSE is known."""
+
+    def __init__(self, session: Session, feed: Feed | None, parts: Parts) -> None:
+        self.session = session
+        self.feed = feed
+        self.plugged_at: float | None = None
+        self._parts = parts
+        self._queue: deque[SessionEvent] = deque()
+        self._news = asyncio.Event()
+        self._gate: to.GateChanged | None = None
+        self._gate_may_differ = True
+        self._awaited_profile: tuple[int | None, ChargingProfile] | None = None
+        self._transaction_id: str | None = None
+        self._transaction_since = 0.0
+        self._noted_plug: tuple[str, int] | None = None
+        self._next_sample: float | None = None
+        self._next_note = 0.0
+        self.turned = asyncio.Event()  # set after every turn: for those who wait for something to become true
+
+    @property
+    def evse_id(self) -> int | None:
+        return self.session.evse_id
+
+    def post(self, event: SessionEvent) -> None:
+        """Let the machine have an event, in a later turn of the loop."""
+        self._queue.append(event)
+        self._news.set()
+
+    async def run(self) -> None:
+        while True:
+            await self._wait()
+            while self._queue:
+                event = self._queue.popleft()
+                if self._gate_may_differ or not isinstance(event, to.FactsSeen) or self._is_plug_edge(event.facts):
+                    await self._look_at_gate()
+                await self._perform(self.session.handle(event, self._now()))
+            if self._gate_may_differ:
+                await self._look_at_gate()
+            now = self._now()
+            due = self.session.deadline()
+            if due is not None and due <= now:
+                await self._perform(self.session.on_deadline(now))
+            self._sample()
+
+    def look_again(self) -> None:
+        """Something that decides about the gate has changed."""
+        self._gate_may_differ = True
+        self._news.set()
+
+    def resume(self, event: to.Resumed, since: float) -> None:
+        """Go on with a transaction of before the restart, begun at `since` (monotonic)."""
+        self._transaction_id, self._transaction_since = event.billed.id, since
+        if self.feed is not None:
+            self._parts.supply.transaction_began(self.feed.board.id, event.billed.id)
+            self.feed.meter.is_billed = True
+        self.post(event)
+
+    async def until(self, holds: Callable[[], bool], limit_s: float | None) -> bool:
+        """Wait until something is true of this session, at most so long (None: for ever); return whether it is."""
+        try:
+            async with asyncio.timeout(limit_s):
+                while not holds():
+                    self.turned.clear()
+                    await self.turned.wait()
+        except TimeoutError:
+            return holds()
+        return True
+
+    # --- time ------------------------------------------------------------------------------------------------------------
+
+    def _now(self) -> float:
+        return self._parts.clock.monotonic()
+
+    async def _wait(self) -> None:
+        """Sleep until there is an event or something is due."""
+        if self._queue:
+            return
+        self._news.clear()
+        times = [self.session.deadline(), self._next_sample]
+        due = min((time for time in times if time is not None), default=None)
+        try:
+            async with asyncio.timeout(None if due is None else max(0.0, due - self._now())):
+                await self._news.wait()
+        except TimeoutError:
+            return
+
+    def _sample(self) -> None:
+        """Send periodic meter values, and note the register now and then, while a transaction runs."""
+        billed, feed, now = self.session.billed, self.feed, self._now()
+        if billed is None or feed is None:
+            self._next_sample = None
+            return
+        interval_s = self._parts.settings.metering.updated_interval_s
+        if self._next_sample is not None and now >= self._next_sample:
+            self._parts.recorder.periodic(billed.id, self.session, feed, Trigger.METER_VALUE_PERIODIC)
+        self._next_sample = next_periodic(self._transaction_since, interval_s, now)
+        if now >= self._next_note:
+            self._next_note = now + NOTE_REGISTER_S
+            self._parts.recorder.note_register(billed.id, feed)
+
+    # --- effects -----------------------------------------------------------------------------------------------------------
+
+    async def _look_at_gate(self) -> None:
+        self._gate_may_differ = False
+        gate = self._parts.gate(self.evse_id)
+        if gate != self._gate:
+            self._gate = gate
+            await self._perform(self.session.handle(gate, self._now()))
+
+    def _is_plug_edge(self, facts: EvseFacts) -> bool:
+        known = self.session.facts
+        return known is None or (known.plug, known.plug_count) != (facts.plug, facts.plug_count)
+
+    async def _perform(self, effects: list[SessionEffect]) -> None:
+        self._follow_authorization()
+        self._follow_transaction()
+        for effect in effects:
+            await self._do(effect)
+        self.turned.set()
+
+    async def _do(self, effect: SessionEffect) -> None:
+        parts = self._parts
+        match effect:
+            case to.OpenSession(session_id):
+                parts.recorder.open_session(session_id, self.evse_id)
+            case to.CloseSession(session_id):
+                parts.recorder.close_session(session_id)
+            case to.Authorize():
+                parts.spawn(self._authorize(effect))
+            case to.CommitRecord() if self.feed is not None:
+                parts.recorder.charging_record(effect, self.feed)
+            case to.GrantPermit(record_id) if self.feed is not None:
+                parts.supply.grant(self.feed.board.id, record_id)
+            case to.WithdrawPermit(why) if self.feed is not None:
+                _log.info("EVSE %d: permit withdrawn: %s", self.feed.board.id, why)
+                parts.supply.withdraw(self.feed.board.id)
+            case to.RecordEvent():
+                await self._record(effect)
+            case to.NoteAuthorizationEnded(transaction_id):
+                parts.recorder.authorization_ended(transaction_id)
+            case to.WishLock(lock) if self.feed is not None:
+                parts.link.send(LockWish(self.feed.board.id, lock))
+            case to.StopEverywhere():
+                parts.stop_everywhere(effect)
+            case to.Tell(kind, text):
+                _log.info("%s: %s: %s", self._name(), kind, text)
+                parts.events.emit(kind, evse=self.evse_id, text=text)
+            case to.ReportStatus() if self.evse_id is not None:
+                parts.status_changed(self.evse_id)
+            case to.ReportStatus():
+                pass
+            case _:
+                raise AssertionError(f"{effect} makes no sense without an EVSE")
+
+    async def _record(self, effect: to.RecordEvent) -> None:
+        if self.feed is not None and effect.kind is EventKind.ENDED:
+            await self.feed.meter.refresh()  # the contactor is open: this register is final
+        self._parts.recorder.event(effect, self.feed, self.session)
+        reason = f", {effect.stopped_reason}" if effect.stopped_reason else ""
+        _log.info(
+            "%s: transaction %s %s: %s%s", self._name(), effect.transaction_id, effect.kind, effect.trigger, reason
+        )
+        if effect.kind is EventKind.ENDED and self.feed is not None:
+            self._parts.supply.transaction_ended(self.feed.board.id, effect.transaction_id)
+
+    async def _authorize(self, ask: to.Authorize) -> None:
+        answer = await self._parts.authorizer.check(ask, self.evse_id)
+        self.post(answer)
+
+    def _follow_transaction(self) -> None:
+        """Note what the running transaction is and which plug-in it is on."""
+        billed, plug_key = self.session.billed, self.session.plug_key
+        transaction_id = billed.id if billed is not None else None
+        if self.feed is not None:
+            self.feed.meter.is_billed = transaction_id is not None
+        if transaction_id != self._transaction_id:
+            self._transaction_id, self._transaction_since = transaction_id, self._now()
+            self._noted_plug = plug_key
+            if transaction_id is not None and self.feed is not None:
+                self._parts.supply.transaction_began(self.feed.board.id, transaction_id)
+        elif transaction_id is not None and plug_key is not None and plug_key != self._noted_plug:
+            self._noted_plug = plug_key
+            self._parts.note_plug(transaction_id, plug_key)
+
+    def _follow_authorization(self) -> None:
+        """Profiles count from it, and the one of a remote start comes with it."""
+        given, feed = self.session.authorization, self.feed
+        if feed is None:
+            return
+        if given is None:
+            if feed.ready_at is not None or feed.coming_profile is not None:
+                self._parts.supply.authorization_ended(feed.board.id)
+        elif given.is_remote and self._awaited_profile is not None:
+            remote_start_id, profile = self._awaited_profile
+            self._awaited_profile = None
+            if remote_start_id == given.remote_start_id:
+                feed.coming_profile = profile
+                self._parts.supply.recompute()
+
+    def _name(self) -> str:
+        return f"EVSE {self.evse_id}" if self.evse_id is not None else "no EVSE yet"
+
+    # --- what others ask -----------------------------------------------------------------------------------------------------
+
+    def await_profile(self, remote_start_id: int | None, profile: ChargingProfile | None) -> None:
+        """The remote start that was just posted brings this profile, or none."""
+        self._awaited_profile = (remote_start_id, profile) if profile is not None else None
+
+    def lock_is(self, *states: LockState) -> bool:
+        facts = self.session.facts
+        return facts is not None and facts.lock in states
+
+    def report(self, trigger: Trigger) -> bool:
+        """Queue an UPDATED event with meter values now; return whether there is a transaction to report on."""
+        billed = self.session.billed
+        if billed is None or self.feed is None:
+            return False
+        self._parts.recorder.periodic(billed.id, self.session, self.feed, trigger)
+        return True

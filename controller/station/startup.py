@@ -1,0 +1,160 @@
+"""What the station finds of its former life when it starts: open transactions go on or end, once the facts are known."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from controller.clock import Clock
+from controller.logic import session_events as to
+from controller.logic.evse import EvseFacts, PlugState
+from controller.logic.records import OpenTransaction
+from controller.logic.resumption import End, Resume, ResumptionRules, decide
+from controller.station.recorder import Recorder
+from controller.station.runner import Runner
+from controller.store.store import Store
+
+_log = logging.getLogger(__name__)
+
+LOOK_AGAIN_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """What is needed to decide at one EVSE (None: of those without). facts: its newest, None before the first."""
+
+    runner: Runner
+    facts: Callable[[], EvseFacts | None]
+    rules: Callable[[], ResumptionRules]
+
+
+class Startup:
+    """was_orderly: the station had been stopped on purpose before this start."""
+
+    def __init__(self, store: Store, recorder: Recorder, clock: Clock, *, was_orderly: bool) -> None:
+        self._store = store
+        self._recorder = recorder
+        self._clock = clock
+        self._was_orderly = was_orderly
+        self._open = store.open_transactions()
+        self._resumed_sessions: set[str] = set()
+
+    def close_orphans(self) -> None:
+        """Close the sessions that nothing goes on in. After every EVSE's `settle`."""
+        for session_id, _, _ in self._store.open_sessions():
+            if session_id not in self._resumed_sessions:
+                self._recorder.close_session(session_id)
+
+    @property
+    def open_ids(self) -> set[str]:
+        return {transaction.id for transaction in self._open}
+
+    async def settle(self, arrival: Arrival, known: Callable[[], Awaitable[None]]) -> None:
+        """Decide about everything that was open at one EVSE. known: waits until facts and meter may have something new."""
+        runner = arrival.runner
+        mine = [transaction for transaction in self._open if transaction.evse_id == runner.evse_id]
+        while not self._can_decide(arrival, mine):
+            await known()
+        if not mine:
+            self._spend_plug(arrival)
+            return
+        for superseded in mine[:-1]:  # two at once were never begun here: a damaged store
+            self._end(superseded, arrival, decided=None)
+        self._decide(mine[-1], arrival)
+
+    def _can_decide(self, arrival: Arrival, mine: list[OpenTransaction]) -> bool:
+        """Facts of the plug are needed unless it is too late anyway."""
+        if arrival.runner.feed is None:
+            return True
+        facts = arrival.facts()
+        if facts is not None and facts.plug is not PlugState.UNKNOWN:
+            return True
+        return bool(mine) and isinstance(self._verdict(mine[-1], arrival), End)
+
+    def _verdict(self, transaction: OpenTransaction, arrival: Arrival) -> Resume | End:
+        feed = arrival.runner.feed
+        live_wh = feed.meter.register_wh if feed is not None and not feed.meter.is_stale else None
+        return decide(
+            transaction,
+            arrival.facts(),
+            live_wh,
+            self._clock.now(),
+            arrival.rules(),
+            was_orderly=self._was_orderly,
+        )
+
+    def _decide(self, transaction: OpenTransaction, arrival: Arrival) -> None:
+        verdict = self._verdict(transaction, arrival)
+        if isinstance(verdict, End):
+            self._end(transaction, arrival, verdict)
+            return
+        session_id = transaction.session_id
+        if session_id is None:
+            self._end(transaction, arrival, decided=None)
+            return
+        _log.info("transaction %s goes on", transaction.id)
+        self._resumed_sessions.add(session_id)
+        billed = to.Billed(
+            id=transaction.id,
+            id_token=transaction.id_token,
+            group=transaction.group,
+            start_register_wh=transaction.start_register_wh,
+            reported_state=transaction.charging_state,
+        )
+        since = self._clock.monotonic()
+        if transaction.started.boot_id == self._clock.boot_id:
+            since = transaction.started.monotonic_s
+        if arrival.runner.feed is not None:
+            arrival.runner.feed.ready_at = self._store.wall_of(transaction.started)
+        arrival.runner.resume(
+            to.Resumed(
+                session_id=session_id,
+                billed=billed,
+                is_authorized=self._recorder.is_authorized(transaction.id),
+                allows_energy=arrival.rules().allows_energy,
+                facts=arrival.facts() if verdict.plug_is_known else None,
+            ),
+            since,
+        )
+
+    def _end(self, transaction: OpenTransaction, arrival: Arrival, decided: End | None) -> None:
+        facts = arrival.facts()
+        is_plugged = facts is not None and facts.plug is PlugState.PLUGGED
+        if decided is None:
+            rules = arrival.rules()
+            never = ResumptionRules(0.0, False, rules.ends_with_plug, rules.max_power_w)
+            verdict = decide(transaction, None, None, self._clock.now(), never, was_orderly=self._was_orderly)
+            assert isinstance(verdict, End)
+            decided = verdict
+        _log.warning("transaction %s does not go on: %s", transaction.id, decided.reason)
+        self._recorder.ended_before(
+            transaction.id,
+            decided.trigger,
+            decided.reason,
+            decided.register_wh,
+            decided.is_stale,
+            transaction.evse_id,
+            is_plugged,
+        )
+        was_here = facts is not None and transaction.plug_run_id is not None
+        if facts is not None and was_here and is_plugged and not _is_another(transaction, facts):
+            self._recorder.spend_plug(facts.evse_id, (facts.run_id, facts.plug_count))
+            arrival.runner.post(to.PlugSpent(facts))
+
+    def _spend_plug(self, arrival: Arrival) -> None:
+        facts = arrival.facts()
+        if facts is None or facts.plug is not PlugState.PLUGGED:
+            return
+        if self._recorder.plug_spent(facts.evse_id) == (facts.run_id, facts.plug_count):
+            arrival.runner.post(to.PlugSpent(facts))
+
+
+def _is_another(transaction: OpenTransaction, facts: EvseFacts) -> bool:
+    return facts.run_id == transaction.plug_run_id and facts.plug_count != transaction.plug_count
+
+
+async def soon() -> None:
+    """Let a little time pass before looking again."""
+    await asyncio.sleep(LOOK_AGAIN_S)

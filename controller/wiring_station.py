@@ -1,0 +1,34 @@
+"""Builds the station's devices from a board file: the only place in it that names drivers, through the registry."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from controller.hal import EnergyMeter, TokenReader
+from drivers import registry
+from drivers.bus import Buses
+
+if TYPE_CHECKING:
+    from controller.config import BoardConfig
+
+
+@dataclass(frozen=True, slots=True)
+class StationDevices:
+    """Meters by EVSE id; readers with the EVSE each belongs to, None for all. `buses.close()` lets go of shared ports."""
+
+    meters: dict[int, EnergyMeter]
+    readers: tuple[tuple[TokenReader, int | None], ...]
+    buses: Buses
+
+
+def build_station_devices(board: BoardConfig) -> StationDevices:
+    """Make the devices; each opens its port at first use. Raises DeviceError, UnknownDriver."""
+    buses = Buses(board.buses, board.adcs)
+    try:
+        meters = {evse.id: registry.build(evse.meter, buses) for evse in board.evses if evse.meter is not None}
+        readers = tuple((registry.build(section, buses), section.evse) for section in board.readers)
+    except BaseException:
+        buses.close()
+        raise
+    return StationDevices(meters, readers, buses)
