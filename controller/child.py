@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import fcntl
 import importlib
@@ -10,7 +11,7 @@ import os
 import select
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO
 
@@ -46,11 +47,10 @@ def run_child(name: str, config_path: Path | None, ready_fd: int | None, parent_
         board = load_board(config.board, config.run_dir, without=STATION_DEVICES if name == "safety" else ())
         if name == "bench" and not board.bench:
             raise CommandFailed(f"board {board.name} is not simulated: it has no bench", ExitCode.CONFIG)
-        with lock_file(config.run_dir / f"{name}.lock", f"{name} of this run directory"):
-            if name != "station":
-                return _main(name)(config, board, notifier.ready)
-            with lock_file(config.state_dir / "station.lock", "a station with this state directory"):
-                return _main(name)(config, board, notifier.ready)
+        with contextlib.ExitStack() as held:
+            for path, what in _locks(name, config):
+                held.enter_context(lock_file(path, what))
+            return _main(name)(config, board, notifier.ready)
     except ConfigError as error:
         for line in error.mistakes:
             _log.error("%s", line)
@@ -72,6 +72,15 @@ def run_child(name: str, config_path: Path | None, ready_fd: int | None, parent_
     except Exception as error:  # noqa: BLE001 - the supervisor of this process: what nobody foresaw ends it, in one line
         _log.critical("%s", crash_report(directory, name, error))
         return ExitCode.FAILED
+
+
+def _locks(name: str, config: StationConfig) -> Iterator[tuple[Path, str]]:
+    """What one process has to itself. Asking at its socket would not do: safety serves one station and no more."""
+    yield config.run_dir / f"{name}.lock", f"{name} of this run directory"
+    own = {"safety": config.safety_socket, "station": config.api_socket, "bench": config.bench_socket}[name]
+    yield own.with_name(f"{own.name}.lock"), f"{name} with this socket"
+    if name == "station":
+        yield config.state_dir / "station.lock", "a station with this state directory"
 
 
 def _main(name: str) -> Main:
