@@ -234,7 +234,6 @@ class Conversation:
 
     def _accepted(self, answer: BootAnswer) -> None:
         memory = self._memory
-        memory.boot_not_before_s = 0.0
         memory.boot_reason = BootReason.UNKNOWN  # should it be asked again: nothing has restarted since
         interval_s = min(answer.interval_s, int(_DAY_S))
         if interval_s > 0 and interval_s != self._around.model.int(_HEARTBEAT):  # B01.FR.04, G02.FR.01

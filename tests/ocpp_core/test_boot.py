@@ -170,7 +170,7 @@ async def test_a_reconnection_sends_no_boot() -> None:
     async with rig() as r:
         await r.online()
         r.network.cut()
-        await r.csms.until("Heartbeat")
+        await r.csms.until("Heartbeat", within_s=25)
         assert len(r.csms.of("BootNotification")) == 1
         assert r.client.is_online
         assert [each[0] for each in r.station.asked] == ["registered", "link lost", "registered"]

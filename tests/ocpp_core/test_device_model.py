@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from controller.ocpp.device_model import DeviceModel, Missing, SetOutcome
+from controller.ocpp.device_model import DataType, DeviceModel, Missing, Mutability, SetOutcome, Variable
 from controller.ocpp.exc import ConfigurationError
 from controller.ocpp.variables import station_variables
 from controller.ocpp.versions import build_model, dialect_factories
@@ -166,3 +166,12 @@ def test_every_configured_version_has_its_factory(protocols: tuple[str, ...], na
     assert list(dialect_factories(protocols, {})) == names
     with pytest.raises(ValueError, match=r"ocpp3"):
         dialect_factories(["ocpp3"], {})
+
+
+def test_a_value_that_needs_a_reboot_is_in_force_after_it() -> None:
+    row = Variable("X", "Y", DataType.INTEGER, Mutability.READ_WRITE, "1", needs_reboot=True)
+    kept = Kept()
+    made = DeviceModel([row], {}, kept)
+    assert made.set("X.Y", "2", "csms").outcome is SetOutcome.NEEDS_REBOOT
+    assert (made.int("X.Y"), made.value(row)) == (1, "2")
+    assert DeviceModel([row], {}, kept).int("X.Y") == 2

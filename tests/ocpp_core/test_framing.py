@@ -63,3 +63,7 @@ def test_what_is_no_secret_is_left_alone() -> None:
 def test_the_log_shows_the_end_of_a_token_at_most() -> None:
     text = '[2,"a","Authorize",{"idTag":"04A1B2C3D4","x":{"idToken":"short"}}]'
     assert without_tokens(text) == '[2,"a","Authorize",{"idTag":"…C3D4","x":{"idToken":"…"}}]'
+
+
+def test_a_long_description_is_cut_to_what_fits() -> None:
+    assert json.loads(framing.error_text("a", "GenericError", "x" * 1000, {}))[3] == "x" * 255

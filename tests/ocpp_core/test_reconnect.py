@@ -72,6 +72,7 @@ def test_a_server_without_a_common_version_is_left_and_told(picked: str | None, 
             r.start()
             await asyncio.sleep(5)
             assert r.csms.received == []
+            assert not r.network.is_connected
             failures = [event["detail"] for event in r.events if event.get("state") == "failed"]
             assert len(failures) == 1
             assert said in failures[0]
@@ -153,7 +154,8 @@ TOKEN = IdToken("04A1B2C3D4")
 
 
 def begin(r: Rig, transaction_id: str, *, online: bool) -> None:
-    r.store.open_session("session-1", 1, r.clock.now())
+    session_id = f"session of {transaction_id}"
+    r.store.open_session(session_id, 1, r.clock.now())
     event = TransactionEvent(
         transaction_id,
         EventKind.STARTED,
@@ -170,7 +172,7 @@ def begin(r: Rig, transaction_id: str, *, online: bool) -> None:
         event,
         protocol=V201,
         csms=ENDPOINT,
-        session_id="session-1",
+        session_id=session_id,
         record_id=None,
         group=None,
         plug_run_id=None,
@@ -179,7 +181,9 @@ def begin(r: Rig, transaction_id: str, *, online: bool) -> None:
     r.client.records_added()
 
 
-def add(r: Rig, transaction_id: str, kind: EventKind, trigger: Trigger, register_wh: int) -> None:
+def add(
+    r: Rig, transaction_id: str, kind: EventKind, trigger: Trigger, register_wh: int, samples: tuple[Sample, ...] = ()
+) -> None:
     stopped = StopReason.LOCAL if kind is EventKind.ENDED else None
     r.store.add_event(
         TransactionEvent(
@@ -192,6 +196,7 @@ def add(r: Rig, transaction_id: str, kind: EventKind, trigger: Trigger, register
             connector_id=1,
             register_wh=register_wh,
             stopped_reason=stopped,
+            samples=samples,
         )
     )
     r.client.records_added()
@@ -288,3 +293,20 @@ async def test_a_lost_answer_repeats_the_very_same_message() -> None:
         first, second = r.csms.of("TransactionEvent")
         assert first.payload == second.payload
         assert first.frame[1] != second.frame[1]
+
+
+@pytest.mark.ocpp("2.0.1", "E06.FR.11")
+@virtually
+async def test_a_register_that_was_sampled_is_told_once_and_one_that_is_not_wanted_never() -> None:
+    async with rig() as r:
+        await r.online()
+        begin(r, "tx-1", online=True)
+        sample = Sample(Measurand.ENERGY_IMPORT, 1300.25, "Wh", SampleContext.TRANSACTION_END, "L1")
+        add(r, "tx-1", EventKind.ENDED, Trigger.STOP_AUTHORIZED, 1300, (sample,))
+        told = (await r.csms.until("TransactionEvent", 2)).payload
+        assert [each["value"] for each in told["meterValue"][0]["sampledValue"]] == [1300.25]
+        assert told["meterValue"][0]["sampledValue"][0]["phase"] == "L1"
+        r.model.set("SampledDataCtrlr.TxEndedMeasurands", "", "csms")
+        begin(r, "tx-2", online=True)
+        add(r, "tx-2", EventKind.ENDED, Trigger.STOP_AUTHORIZED, 1400)
+        assert "meterValue" not in (await r.csms.until("TransactionEvent", 4)).payload

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import json
+from random import Random
 from typing import Any
 
 import pytest
 
-from controller.logic.values import AuthorizationStatus, IdToken
+from controller.logic.values import AuthorizationStatus, IdToken, IdTokenType
+from controller.ocpp.exc import ConnectionLost
 from controller.ocpp.ports import NotOnline
+from controller.ocpp.rpc import Rpc
+from controller.ocpp.schema import Codec
+from controller.ocpp.v2 import messages201
 from hil.memory import Direction, Fate, calls
 from tests.ocpp_core.ocpp_rig import Rig, rig, virtually
 
@@ -225,6 +230,7 @@ async def test_a_flood_of_requests_leaves_the_link_working() -> None:
 async def test_secrets_do_not_reach_whoever_watches_the_frames() -> None:
     async with rig() as r:
         await r.online()
+        await r.client.authorize(IdToken("4711-0815", IdTokenType.KEY_CODE), 1)
         secret = "correct-horse-battery"
         data = {
             "component": {"name": "SecurityCtrlr"},
@@ -237,5 +243,32 @@ async def test_secrets_do_not_reach_whoever_watches_the_frames() -> None:
         seen = json.dumps(r.events)
         assert "SetVariables" in seen
         assert "RequestStartTransaction" in seen
+        assert "Authorize" in seen
         assert secret not in seen
         assert "4711-0815" not in seen
+
+
+class BrokenPipe:
+    """A connection that can no longer send although nobody has noticed its end yet."""
+
+    subprotocol = "ocpp2.0.1"
+
+    async def send(self, text: str) -> None:
+        raise ConnectionLost("broken pipe")
+
+    async def recv(self) -> str:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    async def close(self, code: int = 1000, reason: str = "") -> None:
+        return
+
+
+@virtually
+async def test_a_failed_sending_ends_the_belief_in_the_connection() -> None:
+    codec = Codec("ocpp2.0.1", messages201.ACTIONS)
+    rpc = Rpc(BrokenPipe(), codec, {}, gate=lambda action: None, call_timeout_s=lambda: 30.0, random=Random(1))
+    assert rpc.is_open
+    with pytest.raises(ConnectionLost):
+        await rpc.call("Heartbeat", {})
+    assert not rpc.is_open

@@ -110,3 +110,11 @@ def test_nesting_is_bounded_and_brackets_in_strings_do_not_count() -> None:
 def test_times_go_out_in_utc_with_three_decimals() -> None:
     assert wire_time(datetime(2026, 1, 5, 6, 0, 0, 999999, UTC)) == "2026-01-05T06:00:00.999Z"
     assert wire_time(datetime.fromisoformat("2026-01-05T06:00:00+01:00")) == "2026-01-05T05:00:00.000Z"
+
+
+def test_16_spells_its_codes_as_its_errata_left_them() -> None:
+    assert V16.spell(ErrorCode.OCCURRENCE_CONSTRAINT_VIOLATION) == "OccurenceConstraintViolation"
+    assert V16.spell(ErrorCode.FORMAT_VIOLATION) == "FormationViolation"
+    assert V16.spell(ErrorCode.MESSAGE_TYPE_NOT_SUPPORTED) == ""
+    assert V201.spell(ErrorCode.FORMAT_VIOLATION) == "FormatViolation"
+    assert V201.spell("VendorSpecific") == "VendorSpecific"

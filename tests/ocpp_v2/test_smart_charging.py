@@ -139,10 +139,13 @@ async def test_profiles_that_would_clash_are_rejected_and_the_same_id_replaces()
         assert await install(r, 1, profile(id=3, stackLevel=1)) == "DuplicateProfile"
         assert await install(r, 1, profile(id=3, stackLevel=1, validTo="2025-01-01T00:00:00Z")) == "DuplicateProfile"
         assert await install(r, 2, profile(id=4, stackLevel=1)) == "Accepted"
+        assert await install(r, 2, profile(id=7, stackLevel=2, validFrom="2026-02-01T00:00:00Z")) == "Accepted"
+        assert await install(r, 2, profile(id=8, stackLevel=2, validTo="2026-02-01T00:00:00Z")) == "Accepted"
+        assert await install(r, 2, profile(id=9, stackLevel=2, validTo="2026-02-01T00:00:01Z")) == "DuplicateProfile"
         assert await install(r, 1, tx_profile(id=5)) == "Accepted"
         assert await install(r, 1, tx_profile(id=6)) == "DuplicateProfile"
         assert await install(r, 2, tx_profile(id=6, transactionId="tx-2")) == "Accepted"
-        assert await install(r, 0, profile(id=1, stackLevel=2)) == "Accepted"
+        assert await install(r, 0, profile(id=1, stackLevel=4)) == "Accepted"
         assert await install(r, 1, profile(id=1, stackLevel=3)) == "Accepted"
         assert sorted((place, each.id) for place, each in r.store.profiles()) == [
             (1, 1),
@@ -150,6 +153,8 @@ async def test_profiles_that_would_clash_are_rejected_and_the_same_id_replaces()
             (1, 5),
             (2, 4),
             (2, 6),
+            (2, 7),
+            (2, 8),
         ]
 
 
