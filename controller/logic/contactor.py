@@ -5,7 +5,9 @@ Rules
    fault: WELDED when told to open, STUCK_OPEN when told to close. Both stay until reset.
 2. "Proven open" is: told to open, and the mirror has read OPEN without a break for 20 ms (two readings). Anything else counts
    as closed.
-3. A mirror that cannot be read proves nothing, and is a fault of its own after the same time.
+3. A contactor that was proven closed and reads OPEN for 20 ms has DROPPED: somebody took the coil's supply. The command must go
+   before the supply comes back, or it would close by itself.
+4. A mirror that cannot be read proves nothing, and is a fault of its own after the same time.
 """
 
 from __future__ import annotations
@@ -28,12 +30,14 @@ class MirrorWatch:
         "_differs_at",
         "_mirror",
         "_mirror_at",
+        "is_dropped",
         "is_proven_closed",
         "is_proven_open",
         "is_stuck_open",
         "is_unreadable",
         "is_welded",
         "state",
+        "was_proven_closed",
     )
 
     def __init__(self, now: float) -> None:
@@ -48,6 +52,8 @@ class MirrorWatch:
         self.is_welded = False
         self.is_stuck_open = False
         self.is_unreadable = False
+        self.is_dropped = False
+        self.was_proven_closed = False  # under the present command
 
     def commanded(self, closed: bool, now: float) -> None:
         """The coil was switched in this pass."""
@@ -58,6 +64,8 @@ class MirrorWatch:
         self._differs_at = None
         self.is_proven_open = False
         self.is_proven_closed = False
+        self.was_proven_closed = False
+        self.is_dropped = False
         self._judge_state()
 
     def observed(self, mirror: Mirror, now: float) -> None:
@@ -75,6 +83,9 @@ class MirrorWatch:
         self.is_welded = differs and mirror is Mirror.CLOSED and not self._commanded
         self.is_stuck_open = differs and mirror is Mirror.OPEN and self._commanded
         self.is_proven_closed = agrees and self._commanded
+        self.was_proven_closed = self.was_proven_closed or self.is_proven_closed
+        lasted = now >= self._mirror_at + PROOF_S - TOLERANCE_S
+        self.is_dropped = self.was_proven_closed and mirror is Mirror.OPEN and lasted
         since = max(self._mirror_at, self._command_at)
         self.is_proven_open = agrees and not self._commanded and now >= since + PROOF_S - TOLERANCE_S
         self._judge_state()
@@ -93,6 +104,8 @@ class MirrorWatch:
 
     def deadline(self, now: float) -> float | None:
         """Return when something here would next change with an unchanged mirror."""
+        if self.was_proven_closed and self._mirror is Mirror.OPEN and not self.is_dropped:
+            return self._mirror_at + PROOF_S
         if self._differs_at is not None:
             due = self._differs_at + MISMATCH_S
             return due if due > now + TOLERANCE_S else None

@@ -55,7 +55,9 @@ PWM_SETTLE_S = 0.050  # a low plateau sampled earlier may still show the steady 
 LINE_SETTLE_S = 0.020  # after F: a sample taken earlier may still show it
 DIODE_BAD_S = 1.0
 LOW_STALE_S = 1.0
-PILOT_LOST_S = 1.0  # a pilot lost this soon after the contactor opened was lost under power: its plateau fell through others
+PILOT_LOST_S = (
+    1.0  # a pilot lost this soon after the contactor opened was lost under power: its plateau fell through others
+)
 PILOT_BAD_S = 3.0  # an unusable pilot with the contactor open is reported as a fault after this long
 CODING_BAD_S = 1.0
 PWM_DEAD_V = 0.0  # a low plateau above this is no low plateau at all
@@ -197,6 +199,7 @@ class PilotMachine:
         self._broke_at = float("-inf")
         self._closes: deque[float] = deque(maxlen=CLOSES)
         self._has_error = False
+        self._has_stalled = False
         self._locked_out_until = float("-inf")
         self._needs_test = False
         self._phases_latched: int | None = None
@@ -206,13 +209,16 @@ class PilotMachine:
 
     # --- what the station says ------------------------------------------------------------------------------------------
 
-    def permit_renewed(self, permit: Permit, now: float) -> None:
+    def permit_renewed(self, permit: Permit, now: float) -> bool:
+        """Return whether more than the lease changed, so that a step is worth making."""
         if self.plug is PlugState.UNPLUGGED and permit.charging_record_id == self._spent_record:
-            return  # rule 5
+            return False  # rule 5
+        is_new = permit != self.permit
         self.permit = permit
         self.permit_until_s = now + min(permit.lease_s, self.config.longest_lease_s)
         if permit.measurements is not None:
             self.protection.measured(permit.measurements, now)
+        return is_new or permit.measurements is not None
 
     def permit_withdrawn(self) -> None:
         self._drop_permit(Reason.NO_PERMIT)
@@ -237,6 +243,10 @@ class PilotMachine:
         """The monitor saw what must never be: open and latch."""
         self.faults.report("invariant", True)
         self.faults.report("invariant", False)
+
+    def loop_stalled(self) -> None:
+        """The loop was away so long that the hardware watchdog may have dropped the contactor: begin anew."""
+        self._has_stalled = True
 
     def _drop_permit(self, why: Reason) -> None:
         if self.permit is not None or why is not Reason.LEASE_EXPIRED:
@@ -329,7 +339,9 @@ class PilotMachine:
         if self.supply is Supply.SHOWING_FAULT:
             return
         self.plateau.sampled(inputs.high_v, inputs.high_at_s, now)
-        if self.plateau.state not in (PilotState.B, PilotState.C, PilotState.D) or (self.plateau.state is PilotState.D and not self.config.has_ventilation):
+        if self.plateau.state not in (PilotState.B, PilotState.C, PilotState.D) or (
+            self.plateau.state is PilotState.D and not self.config.has_ventilation
+        ):
             self.diode_seen_good = False
         if self.supply not in PULSING:
             self._low_bad_at = None
@@ -405,16 +417,17 @@ class PilotMachine:
         return Wanted.LOCKED
 
     def _may_unlock(self) -> bool:
-        return (
-            self.supply not in ENERGISED and self.mirror.is_proven_open and not self.faults.has("contactor_welded")
-        )
+        return self.supply not in ENERGISED and self.mirror.is_proven_open and not self.faults.has("contactor_welded")
 
     def _see_faults(self, inputs: Inputs, now: float) -> None:
         report = self.faults.report
         energised = self.supply in ENERGISED
         report("contactor_welded", self.mirror.is_welded)
         report("contactor_stuck_open", self.mirror.is_stuck_open)
+        report("contactor_dropped", self.mirror.is_dropped)
         report("mirror_unreadable", self.mirror.is_unreadable)
+        report("loop_stalled", self._has_stalled)
+        self._has_stalled = False
         testing = self.self_test.is_running
         report("rcd_trip", inputs.rcd_tripped is Level.YES and not testing)
         report("rcd_error", inputs.rcd_error is Level.YES and not testing)
@@ -734,4 +747,3 @@ class PilotMachine:
     def _needs_samples(self) -> bool:
         """More samples of the same values would change something."""
         return self.config.cable_a is None and self.plug is PlugState.PLUGGED and self.proximity.is_settling
-

@@ -83,6 +83,7 @@ class Plateau:
         "_candidate",
         "_candidate_at",
         "_last_at",
+        "_last_v",
         "_left_at",
         "_period_s",
         "_valid_from",
@@ -96,6 +97,7 @@ class Plateau:
     def __init__(self, now: float, period_s: float = 0.010) -> None:
         self._period_s = period_s
         self._last_at = float("-inf")
+        self._last_v = 0.0
         self._valid_from = now
         self._candidate: PilotState | None = None
         self._candidate_at = now
@@ -114,9 +116,12 @@ class Plateau:
                 self.is_stale = True
             return
         self.is_stale = False
-        if at_s <= self._last_at or at_s < self._valid_from - TOLERANCE_S:
+        if at_s < self._last_at or (at_s == self._last_at and high_v == self._last_v):
+            return  # the same reading again (where time is simulated, one instant may show two voltages)
+        if at_s < self._valid_from - TOLERANCE_S:
             return
         self._last_at = at_s
+        self._last_v = high_v
         low, high = HOLD_V[self.state]
         if low < high_v < high:
             self._candidate = None

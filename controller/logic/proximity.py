@@ -9,6 +9,7 @@ Rules
 
 from __future__ import annotations
 
+import math
 from enum import Enum
 
 SAMPLES = 3
@@ -57,10 +58,11 @@ def rating_a(coding: Coding, phases: int) -> int | None:
 class Proximity:
     """One plug-in's latch. latched: the coding in force, None before. has_changed: since it was latched. last: newest run's."""
 
-    __slots__ = ("_at", "_count", "has_changed", "last", "latched")
+    __slots__ = ("_at", "_count", "_ohm", "has_changed", "last", "latched")
 
     def __init__(self) -> None:
         self._at = float("-inf")
+        self._ohm = math.inf
         self._count = 0
         self.last = Coding.NONE
         self.latched: Coding | None = None
@@ -68,9 +70,10 @@ class Proximity:
 
     def sampled(self, resistance_ohm: float, at_s: float, *, is_plugged: bool) -> None:
         """Take the newest sample; the same one again counts once."""
-        if at_s <= self._at:
+        if at_s < self._at or (at_s == self._at and resistance_ohm == self._ohm):
             return
         self._at = at_s
+        self._ohm = resistance_ohm
         coding = coding_of(resistance_ohm)
         self._count = self._count + 1 if coding is self.last else 1
         self.last = coding

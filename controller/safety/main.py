@@ -31,7 +31,12 @@ def run(config: StationConfig, board: BoardConfig, ready: Callable[[], None]) ->
     wiring = build_safety(board)
     try:
         supervisor = SafetySupervisor(
-            wiring.evses, wiring.board, wiring.buses.monotonic(), uuid.uuid4().hex, told=_log_breaches
+            wiring.evses,
+            wiring.board,
+            wiring.buses.monotonic(),
+            uuid.uuid4().hex,
+            told=_log_breaches,
+            monotonic=wiring.buses.monotonic,
         )
         try:
             server = StationServer(config.safety_socket)
@@ -67,9 +72,10 @@ def _loop(
         loop.run(ready)
     notifier.stopping()
     _log.info(
-        "stopping: outputs safe; %d passes, %d overruns, longest pass %.1f ms",
+        "stopping: outputs safe; %d passes, %d overruns, %d stalls, longest pass %.1f ms",
         supervisor.passes,
         loop.overruns,
+        supervisor.stalls,
         loop.longest_s * 1000.0,
     )
 

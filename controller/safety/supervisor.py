@@ -26,6 +26,7 @@ from controller.safety.channel import EvseChannel, level
 from controller.safety.ports import BoardPorts, EvsePorts
 
 HEARTBEAT_S = 0.5  # facts are told at least this often
+STALLED_S = 0.200  # between kicks: the one-shot holds 250 ms, of its last rising edge
 
 
 class InvariantBroken(AssertionError):
@@ -46,7 +47,8 @@ class OnBreach(Enum):
 class SafetySupervisor:
     """All EVSEs of a board. run_id: new at each start of the process. Outputs are driven safe before anything is read.
 
-    told: called with breaches, for a log outside the loop.
+    told: called with breaches, for a log outside the loop. monotonic: the clock that tells a stalled loop; None in a simulation
+    that passes only when something happens.
     """
 
     def __init__(
@@ -58,12 +60,15 @@ class SafetySupervisor:
         *,
         on_breach: OnBreach = OnBreach.LATCH,
         told: Callable[[Sequence[Breach]], None] | None = None,
+        monotonic: Callable[[], float] | None = None,
     ) -> None:
         self.channels = {ports.config.evse_id: EvseChannel(ports, now, run_id) for ports in evses}
         self._all = tuple(self.channels.values())
         self._board = board
         self._on_breach = on_breach
         self._told = told
+        self._monotonic = monotonic
+        self._kicked_at: float | None = None
         self._last_facts_at = dict.fromkeys(self.channels, float("-inf"))
         self._has_news = dict.fromkeys(self.channels, True)
         self._dirty = True  # something was received since the last pass
@@ -71,6 +76,7 @@ class SafetySupervisor:
         self.breaches: list[Breach] = []
         self.passes = 0
         self.unknown_evses = 0
+        self.stalls = 0
         self.make_safe()
 
     # --- the station ----------------------------------------------------------------------------------------------------
@@ -84,12 +90,13 @@ class SafetySupervisor:
             self.unknown_evses += 1
             return
         machine = channel.machine
-        self._dirty = True
         if isinstance(message, Permit):
-            machine.permit_renewed(message, now)
+            self._dirty |= machine.permit_renewed(message, now)
             if message.measurements is not None:
                 channel.measured(message.measurements, now)
-        elif isinstance(message, PermitWithdrawn):
+            return
+        self._dirty = True
+        if isinstance(message, PermitWithdrawn):
             machine.permit_withdrawn()
         elif isinstance(message, LockWish):
             machine.lock_wished(message.lock)
@@ -184,6 +191,7 @@ class SafetySupervisor:
         """Only after a complete pass, and only while everything that should be open could be told so."""
         if self._board.watchdog is None or not all(channel.could_open for channel in self._all):
             return
+        self._open_after_stall()
         for channel in self._all:
             for breach in channel.monitor.kicked(now):
                 self.breaches.append(breach)
@@ -191,6 +199,18 @@ class SafetySupervisor:
             self._board.watchdog.kick()
         except DeviceError as error:
             self._all[0].last_error = error
+
+    def _open_after_stall(self) -> None:
+        """A kick after a stall gives a dropped contactor its supply back: it must find the coil told to open."""
+        if self._monotonic is None:
+            return
+        at, before = self._monotonic(), self._kicked_at
+        self._kicked_at = at
+        if before is not None and at - before > STALLED_S:
+            self.stalls += 1
+            self.make_safe()
+            for channel in self._all:
+                channel.machine.loop_stalled()
 
     def make_safe(self) -> None:
         """Contactors open, pilots steady, locks at rest."""

@@ -144,3 +144,10 @@ def test_c_is_never_confirmed_by_less_than_half_a_second_of_c(held: list[tuple[f
             state = line.hold(volts, 0.01)
             if state in (PilotState.C, PilotState.D) and before not in (PilotState.C, PilotState.D):
                 assert in_band_s >= 0.5 - 1e-6
+
+
+def test_two_voltages_at_one_instant_are_two_readings_of_no_time() -> None:
+    """Only where time is simulated: a change must not be lost because a pass was made at the same instant."""
+    line = Line("C")
+    line.plateau.sampled(9.0, line.now, line.now)
+    assert line.plateau.state is PilotState.C and line.plateau.deadline(line.now, line.now) == line.now + 0.01

@@ -83,7 +83,14 @@ class SafetyWorld:
         ports = [self._ports(each) for each in self._edges_seen]
         self.starts += 1
         self.plant_monitor.safety_started()
-        return SafetySupervisor(ports, board, self.now, f"run-{self.starts}", on_breach=OnBreach.RAISE)
+        return SafetySupervisor(
+            ports,
+            board,
+            self.now,
+            f"run-{self.starts}",
+            on_breach=OnBreach.RAISE,
+            monotonic=(lambda: self.now) if self.ticked else None,
+        )
 
     # --- what happens ---------------------------------------------------------------------------------------------------
 
@@ -122,6 +129,14 @@ class SafetyWorld:
         self.safety_lives = False
         self.watchdog.stop()
         self.plant_breaches += self.plant_monitor.safety_died(self.now)
+
+    def stall_safety(self, seconds: float) -> None:
+        """The loop stands still, the process lives, and it goes on where it was."""
+        self.safety_lives = False
+        self.run(seconds)
+        self.safety_lives = True
+        self._tick_at = self.now
+        self._settle()
 
     def restart_safety(self) -> None:
         self.supervisor = self._start()

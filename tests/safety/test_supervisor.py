@@ -128,6 +128,48 @@ def test_an_exception_in_a_pass_leaves_everything_safe_and_comes_out() -> None:
     assert world.supervisor.channels[1].monitor.excepted(world.now, world.commanded()) == []
 
 
+@pytest.mark.parametrize("seconds", [0.1, 0.22, 0.3, 1.0])
+def test_a_loop_that_stood_still_opens_before_it_kicks_again(seconds: float) -> None:
+    """Else the kick would give the coil its supply back, and the contactor would close by itself."""
+    world = World()
+    world.charge()
+    world.stall_safety(seconds)
+    assert world.commanded() is (seconds < 0.2)
+    world.run(1.0)
+    assert world.contact_closed() is (seconds < 0.2)
+    assert world.facts().faults == ()
+    assert world.run(60.0, world.contact_closed) and world.facts().cycles == (1 if seconds < 0.2 else 2)
+
+
+def test_a_port_that_blocks_a_pass_for_long_opens_too() -> None:
+    world = World()
+    world.charge()
+
+    class Slow(Failing):
+        def __getattr__(self, name: str) -> Any:
+            if name == "is_locked":
+                world.now += 0.3
+                world.plant.advance(world.now)
+            return getattr(self.port, name)
+
+    channel = world.supervisor.channels[1]
+    channel.ports = dataclasses.replace(channel.ports, lock=Slow(channel.ports.lock))
+    world.supervisor.pass_(world.now)
+    assert not world.commanded()
+    channel.ports = dataclasses.replace(channel.ports, lock=channel.ports.lock.port)  # type: ignore[union-attr]
+    assert world.run(60.0, world.contact_closed)
+
+
+def test_a_contactor_that_drops_is_told_to_open_before_its_supply_comes_back() -> None:
+    world = World()
+    world.charge()
+    world.verb("fault", evse=1, kind="mirror", value="open")
+    assert world.run(0.05, lambda: not world.commanded())
+    assert world.facts().faults == ("contactor_dropped",) or not world.facts().faults
+    world.run(10.0)
+    assert any("30 s" in reason for reason in world.facts().blocked_by)
+
+
 def test_outputs_are_safe_before_anything_is_read() -> None:
     world = World()
     world.charge()
