@@ -58,6 +58,7 @@ class EvseModel:
         self.edges: deque[Edge] = deque(maxlen=EDGES_KEPT)
         self.changes = 0  # counts what a controller or a spectator could notice
         self._step_at: float | None = None
+        self._others_at = math.inf  # when something else than the settling pilot falls due
         self._deadline: float | None = None
         self._seen: dict[str, str | float | bool | None] = {}
         self._inputs: tuple[object, ...] = ()
@@ -148,6 +149,9 @@ class EvseModel:
         return self._deadline
 
     def on_deadline(self, now: float) -> None:
+        if self._others_at > now:  # only the pilot is to be looked at again
+            self._plan(now)
+            return
         for part in (self.contactor, self.phase_relay, self.bolt, self.rcd):
             part.on_deadline(now)
         if self.ev is not None:
@@ -263,10 +267,12 @@ class EvseModel:
             self.changes += 1
             self._step_at = min(now + STEP_S, settled) if settled > now else None
         parts = (self.contactor, self.phase_relay, self.bolt, self.rcd)
-        times = [self._step_at, *(part.deadline() for part in parts)]
+        times = [part.deadline() for part in parts]
         if self.ev is not None:
             times.append(self.ev.deadline())
-        self._deadline = min((at for at in times if at is not None), default=None)
+        self._others_at = min((at for at in times if at is not None), default=math.inf)
+        soonest = min(self._others_at, math.inf if self._step_at is None else self._step_at)
+        self._deadline = None if math.isinf(soonest) else soonest
 
     def pilot(self, now: float) -> tuple[float, float]:
         """Return the held plateaus in volts: (high, low)."""

@@ -7,9 +7,10 @@ advances by itself whenever it is touched.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from drivers.mock.curve import Curve
 from hil.plant import verbs
@@ -41,6 +42,10 @@ class Observed:
     drops: int
 
 
+class _Timed(Protocol):
+    def deadline(self) -> float | None: ...
+
+
 class Plant:
     """evses: as built. now: monotonic seconds. readers: card readers. seed: decides every time that varies."""
 
@@ -61,6 +66,7 @@ class Plant:
         self.supply = Supply(is_kicked=False, mains=True, estop=False)
         self.evses = {evse.id: EvseModel(evse, self.supply, f"{seed}:{evse.id}", now) for evse in evses}
         self.readers = {reader.name: ReaderModel(reader) for reader in readers}
+        self._timed: tuple[_Timed, ...] = (self.one_shot, *self.evses.values(), *self.readers.values())
         self._subscribers: list[Callable[[], None]] = []
         self._planners: list[Callable[[], None]] = []
         self._noticed = 0
@@ -85,11 +91,14 @@ class Plant:
 
     def next_change(self, now: float | None = None) -> float | None:
         """Return the next instant at which something observable changes by itself, None when nothing will."""
-        times = [self.one_shot.deadline()]
-        times += [model.deadline() for model in self.evses.values()]
-        times += [reader.deadline() for reader in self.readers.values()]
-        due = min((at for at in times if at is not None), default=None)
-        return due if due is None else max(due, self._now if now is None else now)
+        soonest = math.inf
+        for part in self._timed:
+            due = part.deadline()
+            if due is not None and due < soonest:
+                soonest = due
+        if soonest == math.inf:
+            return None
+        return max(soonest, self._now if now is None else now)
 
     def subscribe(self, on_change: Callable[[], None]) -> Callable[[], None]:
         """Call `on_change` whenever an input or anything a spectator can see has changed. Returns how to stop that."""
