@@ -33,7 +33,7 @@ _OFFLINE = {
 def command_line() -> list[Shape]:
     """How long the command line takes to say something."""
     taken = seconds_of([sys.executable, "-P", "-m", "controller", "--help"])
-    return [Shape("cli_help_s", taken, "s", bare_python_s(), "a bare Python start", 12)]
+    return [Shape("cli_help_s", taken, "s", bare_python_s(), "a bare Python start", 20)]
 
 
 async def start_and_memory(directory: Path) -> list[Shape]:
