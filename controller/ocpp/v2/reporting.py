@@ -66,15 +66,16 @@ class Reporting:
     async def _notify(self, request_id: int, variables: Sequence[Variable]) -> None:
         """B07.FR.03/04/10."""
         parts = [variables[start : start + _PER_MESSAGE] for start in range(0, len(variables), _PER_MESSAGE)] or [()]
+        now = self._context.clock.now().wall
         for seq_no, part in enumerate(parts):
             report = m.NotifyReportRequest(
                 requestId=request_id,
-                generatedAt=self._context.clock.now().wall,
+                generatedAt=now.replace(microsecond=now.microsecond // 1000 * 1000),  # three decimals at most
                 seqNo=seq_no,
                 tbc=seq_no + 1 < len(parts),
                 reportData=[self._entry(variable) for variable in part] or UNSET,
             )
-            await self._context.uplink.send(Message("NotifyReport", _with_wire_time(report, self._context)))
+            await self._context.uplink.send(Message("NotifyReport", report))
 
     def _entry(self, variable: Variable) -> m.ReportDataType:
         return m.ReportDataType(
@@ -93,13 +94,6 @@ class Reporting:
             persistent=variable.default is not None,
             constant=variable.is_fixed and variable.default is not None,
         )
-
-
-def _with_wire_time(report: m.NotifyReportRequest, context: Context) -> m.NotifyReportRequest:
-    """Three decimals at most, as everywhere."""
-    whole = report.generatedAt.replace(microsecond=report.generatedAt.microsecond // 1000 * 1000)
-    report.generatedAt = whole
-    return report
 
 
 def _component(variable: Variable) -> m.ComponentType:
