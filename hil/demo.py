@@ -21,7 +21,7 @@ from hil.csms.log import Frame, Party
 from hil.csms.schemas import Version
 from hil.csms.server import PortInUse, WebSocketServer
 from hil.rig import Rig, RigError, RigSettings
-from hil.script import EVSE, KEYS, STEPS, VARIABLES, Played, World, check_books, play_step
+from hil.script import EVSE, STEPS, VARIABLES, Played, World, check_books, play_step
 
 IDENTITY = "DEMO-1"
 _SUBPROTOCOLS = {"1.6": Version.V16, "2.0.1": Version.V201}
@@ -102,7 +102,6 @@ async def _demo(directory: Path, version: str, *, once: bool, as_json: bool) -> 
         protocols=[_SUBPROTOCOLS[version].value],
         identity=IDENTITY,
         variables=VARIABLES,
-        keys=KEYS,
     )
     try:
         screen.say("Starting the mock bench, the safety process and the station ...")

@@ -19,6 +19,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from controller.local.client import LineClient
+from controller.local.exc import LocalError
 from hil.bench.client import Bench
 
 READY_TIMEOUT_S = 30.0
@@ -148,6 +150,22 @@ class Rig:
         state = self.bench.verb("state")
         found: dict[str, Any] = next(e for e in state["evses"] if e["id"] == evse)
         return found
+
+    def status(self) -> dict[str, Any] | None:
+        """What the station says of itself over its local API, or None while it does not answer."""
+        try:
+            with LineClient(self.run_dir / "api.sock", "the station") as client:
+                return client.ask({"id": 1, "do": "status"})
+        except LocalError:
+            return None
+
+    def is_whole(self) -> bool:
+        """Whether the station is up, sees the pilot through the safety process and is registered at its CSMS."""
+        status = self.status()
+        if status is None:
+            return False
+        shown = status["status"]
+        return bool(shown["csms"]["online"]) and all(evse["pilot"] is not None for evse in shown["evses"])
 
     def rows(self, query: str, *parameters: object) -> list[tuple[Any, ...]]:
         """Read the station's database as it is on the disk now."""

@@ -19,12 +19,11 @@ from hil.rig import Rig
 EVSE = 1
 TOKEN = "04A2B3C4D5E680"
 LIMIT_A = 10.0
-FIRST_DUTY_PCT = 53.3  # 32 A: the board's and the cable's rating (IEC 61851-1 Table A.8, I / 0.6)
+FIRST_DUTY_PCT = 32.0 / 0.6  # the rating of board and cable, 32 A, as a duty (IEC 61851-1 Table A.8)
 LIMIT_DUTY_PCT = LIMIT_A / 0.6
 
-# What makes a session short enough to watch. Everything else is the product's default.
+# What makes a session short enough to watch (1.6 knows it as MeterValueSampleInterval). All else is the default.
 VARIABLES = {"SampledDataCtrlr.TxUpdatedInterval": 3}
-KEYS = {"MeterValueSampleInterval": 3}
 
 
 @dataclass(slots=True)

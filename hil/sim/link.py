@@ -1,0 +1,69 @@
+"""The channel between station and safety process, in memory: it loses, ends and comes back as the socket does."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+
+from controller.logic.evse import EvseFacts, StationMessage
+from controller.station.safety_link import RETRY_S, SafetyConnected, SafetyDisconnected, SafetyNews
+from hil.sim.safety import SimSafety
+
+
+class SimLink:
+    """Satisfies `SafetyLink`. One station at a time; `safety` is None while no safety process lives."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._queue: asyncio.Queue[SafetyNews] | None = None
+        self._safety: SimSafety | None = None
+        self._is_frozen = False
+
+    # --- the station's end ---
+
+    def send(self, message: StationMessage) -> None:
+        if self._safety is not None and self._queue is not None and not self._is_frozen:
+            self._safety.receive(message)
+
+    async def news(self) -> AsyncIterator[SafetyNews]:
+        queue: asyncio.Queue[SafetyNews] = asyncio.Queue()
+        self._queue = queue
+        if self._safety is not None:
+            self._connect(self._safety)
+        while True:
+            yield await queue.get()
+
+    def station_died(self) -> None:
+        """End of file at the safety process."""
+        self._queue, self._is_frozen = None, False
+        if self._safety is not None:
+            self._safety.station_lost()
+
+    def freeze_station(self, frozen: bool) -> None:
+        """The station hangs: nothing it means to say gets out, the socket stays open."""
+        self._is_frozen = frozen
+
+    # --- the safety process's end ---
+
+    def safety_started(self, safety: SimSafety) -> None:
+        self._loop.call_later(RETRY_S, self._appear, safety)
+
+    def _appear(self, safety: SimSafety) -> None:
+        self._safety = safety
+        if self._queue is not None:
+            self._connect(safety)
+
+    def _connect(self, safety: SimSafety) -> None:
+        if self._queue is not None:
+            self._queue.put_nowait(SafetyConnected())
+        safety.connected()
+
+    def safety_died(self) -> None:
+        self._safety = None
+        if self._queue is not None:
+            self._queue.put_nowait(SafetyDisconnected())
+
+    def facts(self, facts: Sequence[EvseFacts]) -> None:
+        if self._queue is not None:
+            for each in facts:
+                self._queue.put_nowait(each)
