@@ -6,24 +6,37 @@ limits are those of the contact itself, so they contain the relay's and contacto
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from controller.logic.invariants import INVARIANTS, TOLERANCE_S, Breach
 
+CLOSING_S = 0.100  # a contact that was on its way when the demand arose may still close
 CONTACT_S = 0.040  # relay and contactor, beside the program's own budget
 KICK_S = 0.250
 STATION_EOF_S = 6.5
 LEASE_S = 2.0
 
 
-class _Evse:
-    """What is known of one EVSE from outside. *_at: since when it demands an open contact, None if it does not."""
+@dataclass(frozen=True, slots=True)
+class _Demand:
+    """Since `since_s` the contact must be open within `open_within_s`; one that was on its way may close for `may_close_s`."""
 
-    __slots__ = ("closed", "demands", "is_advertising", "mirror_lies", "opened_at")
+    since_s: float
+    open_within_s: float
+    why: str
+    may_close_s: float = CLOSING_S
+
+
+class _Evse:
+    """What is known of one EVSE from outside. demands: by invariant, what demands an open contact now."""
+
+    __slots__ = ("closed", "demands", "is_advertising", "opened_at")
 
     def __init__(self) -> None:
         self.closed = False
         self.is_advertising = False
         self.opened_at = float("-inf")
-        self.demands: dict[int, tuple[float, float, str]] = {}  # invariant -> (since, limit, why)
+        self.demands: dict[int, _Demand] = {}
 
 
 class PlantMonitor:
@@ -42,8 +55,9 @@ class PlantMonitor:
         evse = self._evses[evse_id]
         if closed and not evse.closed and at_s - evse.opened_at < 5.0 - CONTACT_S:
             found.append(self._breach(21, evse_id, at_s, f"closed {at_s - evse.opened_at:.2f} s after it opened"))
-        for number, (since, _limit, why) in evse.demands.items() if closed else ():
-            found.append(self._breach(number, evse_id, at_s, f"closed although {why} since {since:.3f}"))
+        for number, demand in evse.demands.items() if closed else ():
+            if at_s > demand.since_s + demand.may_close_s:
+                found.append(self._breach(number, evse_id, at_s, f"closed although {demand.why}"))
         if evse.closed and not closed:
             evse.opened_at = at_s
         evse.closed = closed
@@ -76,14 +90,14 @@ class PlantMonitor:
         """The one-shot was kicked: a quarter of a second without the next one must open everything."""
         found = self.check(at_s)
         for evse in self._evses.values():
-            evse.demands[23] = (at_s, KICK_S + CONTACT_S, "the watchdog was last kicked")
+            evse.demands[23] = _Demand(at_s, KICK_S + CONTACT_S, "the watchdog was last kicked", KICK_S)
         return found
 
     def safety_died(self, at_s: float) -> list[Breach]:
         """Killed, crashed or stopped: open and dark within 250 ms."""
         found = self.check(at_s)
         for evse_id, evse in self._evses.items():
-            evse.demands[24] = (at_s, KICK_S + CONTACT_S, "the safety process is dead")
+            evse.demands[24] = _Demand(at_s, KICK_S + CONTACT_S, "the safety process is dead", KICK_S)
             self._dark_at[evse_id] = at_s + KICK_S + CONTACT_S
         return found
 
@@ -95,8 +109,12 @@ class PlantMonitor:
 
     def station_died(self, at_s: float, *, hangs: bool = False) -> list[Breach]:
         """The station's socket closed, or (hangs) it stopped renewing: its lease runs first."""
-        limit = STATION_EOF_S + CONTACT_S + (LEASE_S if hangs else 0.0)
-        return self._common(tuple(self._evses), 24, True, at_s, limit, "the station is gone")
+        lease_s = LEASE_S if hangs else 0.0
+        found = self.check(at_s)
+        demand = _Demand(at_s, STATION_EOF_S + CONTACT_S + lease_s, "the station is gone", CLOSING_S + lease_s)
+        for evse in self._evses.values():
+            evse.demands.setdefault(24, demand)
+        return found
 
     def station_returned(self) -> None:
         for evse in self._evses.values():
@@ -108,9 +126,10 @@ class PlantMonitor:
         """Return what has become broken by now."""
         found = []
         for evse_id, evse in self._evses.items():
-            for number, (since, limit, why) in evse.demands.items():
-                if evse.closed and now > since + limit + TOLERANCE_S:
-                    found += self._once(number, evse_id, now, f"contact closed {now - since:.3f} s after {why}")
+            for number, demand in evse.demands.items():
+                lasted = now - demand.since_s
+                if evse.closed and lasted > demand.open_within_s + TOLERANCE_S:
+                    found += self._once(number, evse_id, now, f"contact closed {lasted:.3f} s after {demand.why}")
             dark_at = self._dark_at.get(evse_id)
             if dark_at is not None and evse.is_advertising and now > dark_at + TOLERANCE_S:
                 found += self._once(24, evse_id, now, "the pilot still advertises")
@@ -126,7 +145,7 @@ class PlantMonitor:
 
     def _demand(self, evse: _Evse, number: int, stands: bool, at_s: float, limit_s: float, why: str) -> None:
         if stands:
-            evse.demands.setdefault(number, (at_s, limit_s, why))
+            evse.demands.setdefault(number, _Demand(at_s, limit_s, why))
         else:
             evse.demands.pop(number, None)
 

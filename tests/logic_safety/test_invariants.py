@@ -270,6 +270,15 @@ def test_a_contact_that_opens_in_time_is_no_breach(name: str) -> None:
     assert found + monitor.check(100.0) == []
 
 
+@pytest.mark.parametrize("name", [name for name in FROM_OUTSIDE if name not in ("dark", "no kicks")])
+def test_a_contact_that_closes_while_it_must_be_open_is_seen_from_outside(name: str) -> None:
+    number, _limit_s, happen = FROM_OUTSIDE[name]
+    monitor = PlantMonitor((1, 2))
+    assert happen(monitor) == [] and monitor.contact(1, True, 10.02) == [], "it was on its way"
+    monitor.contact(1, False, 10.05)
+    assert number in {breach.invariant for breach in monitor.contact(1, True, 19.0)}
+
+
 def test_a_contact_that_closes_again_too_soon_is_seen_from_outside() -> None:
     monitor = _charged()
     assert monitor.contact(1, False, 10.0) == []
