@@ -13,7 +13,7 @@ import logging
 import signal
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
-from random import SystemRandom
+from random import Random, SystemRandom
 from typing import TYPE_CHECKING, Any
 
 from controller.clock import Clock, SystemClock
@@ -27,12 +27,13 @@ from controller.ocpp.dialect import BootReason, Identity
 from controller.ocpp.exc import ConfigurationError
 from controller.ocpp.link import WebSocketConnector
 from controller.ocpp.ports import EvseInfo
+from controller.ocpp.transport import Connector
 from controller.ocpp.variables import station_variables
 from controller.ocpp.versions import build_model, dialect_factories
 from controller.station.app import Station
 from controller.station.core import ORDERLY
 from controller.station.events import EventBus
-from controller.station.safety_link import SocketSafetyLink
+from controller.station.safety_link import SafetyLink, SocketSafetyLink
 from controller.station.variables import missing_from
 from controller.store.exc import StoreError
 from controller.store.store import Store
@@ -80,7 +81,12 @@ async def _serve(
     ready: Callable[[], None],
 ) -> int:
     events = EventBus(clock)
-    station, client = compose(config, board, clock, store, devices, events)
+
+    def connect(model: DeviceModel) -> Connector:
+        return WebSocketConnector(lambda: model.float("OCPPCommCtrlr.WebSocketPingInterval"), proxy=config.proxy)
+
+    link = SocketSafetyLink(config.safety_socket)
+    station, client = compose(config, board, clock, store, devices, events, link, connect, SystemRandom())
     api = LocalApi(station, shown(config))
     await api.start(config.api_socket)
     loop = asyncio.get_running_loop()
@@ -138,23 +144,29 @@ def compose(
     store: Store,
     devices: StationDevices,
     events: EventBus,
+    link: SafetyLink,
+    connect: Callable[[DeviceModel], Connector],
+    random: Random,
 ) -> tuple[Station, CsmsClient]:
-    """Make the station and its CSMS client, joined. Raises ConfigError for variables and keys that do not fit."""
+    """Make the station and its CSMS client, joined. Raises ConfigError for variables and keys that do not fit.
+
+    link, connect, random: the ways to the safety process and to the CSMS, and where chance comes from; a simulation has
+    others than a charger.
+    """
     evses = [EvseInfo(evse.id, 1, (evse.connector_type,), evse.hardware_max_a, evse.phases) for evse in board.evses]
     model, own_keys = make_model(config, evses, store)
     client = CsmsClient(
         LinkSettings(config.csms_url, config.identity, config.protocols, config.csms_password),
-        WebSocketConnector(lambda: model.float("OCPPCommCtrlr.WebSocketPingInterval"), proxy=config.proxy),
+        connect(model),
         dialect_factories(config.protocols, own_keys),
         model,
         store,
         clock,
-        SystemRandom(),
+        random,
         Identity(config.vendor, config.model, config.serial, config.firmware),
         boot_reason=begin_boot(store, clock),
         emit=events.publish,
     )
-    link = SocketSafetyLink(config.safety_socket)
     station = Station(config, board, store, clock, model, client, link, devices.meters, devices.readers, events)
     client.attach(station)
     return station, client
