@@ -294,7 +294,7 @@ class World:
         self.plant.advance(asyncio.get_running_loop().time())
         return self.plant.verb(name, **args)
 
-    async def swipe(self, token: str = ANNA, wait_s: float = 2.0) -> None:
+    async def swipe(self, token: str = ANNA, wait_s: float = 3.0) -> None:
         self.verb("swipe", token=token)
         await asyncio.sleep(wait_s)
 

@@ -1,0 +1,249 @@
+"""Limits by name, silent meters, lost readers, a full card, shared readers: what the station does by itself."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+
+import pytest
+
+from controller.hal import DeviceGone, TokenRead
+from controller.logic.values import AuthorizationStatus, TokenInfo
+from controller.ocpp.ports import ConnectorStatus
+from controller.store.database import StoreLimits
+from tests.station.station_world import ANNA, BERT, World, in_world
+
+
+@in_world(site_max_a=20.0, evses=2)
+async def test_the_site_limit_is_shared_and_who_came_first_is_served_first(world: World) -> None:
+    await world.charge(1, ANNA)
+    await asyncio.sleep(10)
+    assert world.drawn_a(1) == pytest.approx(20.0, abs=0.1)
+    await world.charge(2, BERT)
+    await asyncio.sleep(15)
+    assert world.drawn_a(1) == pytest.approx(10.0, abs=0.1) and world.drawn_a(2) == pytest.approx(10.0, abs=0.1)
+    world.station.set_local_limit(1, 6.0)
+    await asyncio.sleep(15)
+    assert world.drawn_a(1) == pytest.approx(6.0, abs=0.1) and world.drawn_a(2) == pytest.approx(14.0, abs=0.1)
+    assert [e["binding"] for e in world.station.why()["evses"]] == ["local", "site"]
+
+
+@in_world(site_max_a=8.0, evses=2)
+async def test_where_there_is_not_enough_for_two_the_second_waits(world: World) -> None:
+    await world.charge(1, ANNA)
+    world.verb("plug_in", evse=2)
+    await asyncio.sleep(2)
+    await world.swipe(BERT)
+    await asyncio.sleep(30)
+    assert world.is_closed(1) and not world.is_closed(2)
+    assert world.station.status(2, 1).status is ConnectorStatus.SUSPENDED_EVSE
+    assert "site" in world.station.why()["evses"][1]["not_charging"][0]
+    await world.swipe(ANNA)
+    await world.until(lambda: world.is_closed(2), 60)
+
+
+@in_world()
+async def test_a_local_limit_outlives_a_restart_and_below_six_suspends(world: World) -> None:
+    world.station.set_local_limit(1, 5.0)
+    world.verb("plug_in", evse=1)
+    await asyncio.sleep(2)
+    await world.swipe()
+    await asyncio.sleep(20)
+    assert not world.is_closed() and len(world.open_transactions()) == 1
+    await world.stop_station()
+    await world.start_station()
+    assert world.station.why()["evses"][0]["binding"] == "local"
+    world.station.set_local_limit(1, None)
+    await world.until(world.is_closed, 30)
+
+
+@in_world()
+async def test_a_cable_limits_to_its_coding(world: World) -> None:
+    world.verb("plug_in", evse=1, cable_a=20)
+    await asyncio.sleep(2)
+    await world.swipe()
+    await world.until(lambda: world.drawn_a() > 1, 20)
+    await asyncio.sleep(10)
+    assert world.drawn_a() <= 20.05 and world.station.why()["evses"][0]["binding"] == "cable"
+
+
+@in_world()
+async def test_a_silent_meter_stops_energy_but_not_the_transaction(world: World) -> None:
+    await world.charge()
+    world.verb("fault", evse=1, kind="meter_silent")
+    await world.until(lambda: not world.is_closed(), 40)
+    assert len(world.open_transactions()) == 1
+    assert world.station.why()["evses"][0]["binding"] == "meter loss"
+    assert world.station.status(1, 1).fault_id == "meter_lost"
+    await world.swipe()
+    await world.until(lambda: not world.open_transactions(), 20)
+    (ended,) = world.committed("Ended")
+    assert ended["register_is_stale"] is True and ended["register_wh"] >= 1_000_000
+    assert ended["register_wh"] <= 1_000_000 + world.energy_wh()
+
+
+@in_world()
+async def test_a_silent_meter_that_comes_back_lets_energy_flow_again(world: World) -> None:
+    await world.charge()
+    world.verb("fault", evse=1, kind="meter_silent")
+    await world.until(lambda: not world.is_closed(), 40)
+    world.verb("fault", evse=1, kind="meter_silent", clear=True)
+    await world.until(world.is_closed, 60)
+
+
+@in_world()
+async def test_nothing_begins_before_the_meter_has_answered(world: World) -> None:
+    await world.stop_station()
+    world.verb("fault", evse=1, kind="meter_silent")
+    await world.start_station(settle_s=10)
+    world.verb("plug_in", evse=1)
+    await asyncio.sleep(2)
+    await world.swipe()
+    assert not world.committed() and not world.csms.asked
+    assert any("energy meter" in why for why in world.station.why()["evses"][0]["not_charging"])
+    world.verb("fault", evse=1, kind="meter_silent", clear=True)
+    await asyncio.sleep(5)
+    await world.swipe()
+    await world.until(world.is_closed, 30)
+
+
+@in_world()
+async def test_a_full_card_refuses_new_sessions_with_a_clear_reason(world: World) -> None:
+    await world.charge()
+    world.store._db.limits = dataclasses.replace(StoreLimits(), free_floor_bytes=1 << 60)
+    await asyncio.sleep(30)
+    assert world.is_closed(), "what has begun goes on"
+    await world.swipe()
+    await world.until(lambda: not world.open_transactions(), 20)
+    await asyncio.sleep(2)
+    await world.swipe()
+    assert len(world.committed("Started")) == 1
+    assert any(e["kind"] == "token" and "storage is full" in e["text"] for e in world.events)
+
+
+@pytest.mark.ocpp("2.0.1", "TC_C_05_CS")
+@in_world()
+async def test_a_refused_token_starts_nothing(world: World) -> None:
+    world.csms.tokens[ANNA] = TokenInfo(AuthorizationStatus.INVALID)
+    world.verb("plug_in", evse=1)
+    await asyncio.sleep(2)
+    await world.swipe()
+    assert world.csms.asked == [ANNA] and not world.committed()
+    assert any(e["kind"] == "token" and e["text"] == "refused: the CSMS says Invalid" for e in world.events)
+
+
+@pytest.mark.ocpp("2.0.1", "C01.FR.03", "E07.FR.01")
+@in_world()
+async def test_a_cached_token_of_the_same_group_stops_without_asking(world: World) -> None:
+    for token in (ANNA, BERT):
+        world.csms.tokens[token] = TokenInfo(AuthorizationStatus.ACCEPTED, "family")
+    await world.charge(1, BERT)
+    await world.swipe(BERT)
+    await world.until(lambda: not world.open_transactions(), 20)
+    await world.swipe(ANNA)
+    await world.until(world.is_closed, 30)
+    asked = len(world.csms.asked)
+    await world.swipe(BERT)
+    await world.until(lambda: not world.open_transactions(), 20)
+    assert len(world.csms.asked) == asked
+    assert world.committed("Ended")[-1]["id_token"]["value"] == BERT
+
+
+@pytest.mark.ocpp("2.0.1", "C15.FR.08", "C15.FR.01")
+@in_world(variables={"AuthCtrlr.OfflineTxForUnknownIdEnabled": "true"})
+async def test_an_unknown_token_may_charge_offline_where_configured(world: World) -> None:
+    world.csms.is_online = False
+    await world.charge()
+    assert '"offline"' in world.rows("SELECT body FROM charging_records")[0][0]
+    assert world.rows("SELECT count(*) FROM authorization_cache") == [(0,)]
+
+
+@in_world()
+async def test_an_unknown_token_may_not_charge_offline_by_default(world: World) -> None:
+    world.csms.is_online = False
+    world.verb("plug_in", evse=1)
+    await asyncio.sleep(2)
+    await world.swipe()
+    await asyncio.sleep(20)
+    assert not world.is_closed() and not world.committed()
+
+
+@in_world(authorization_required=False)
+async def test_whoever_plugs_in_charges_where_nobody_need_authorise(world: World) -> None:
+    world.verb("plug_in", evse=1)
+    await world.until(world.is_closed, 20)
+    assert world.committed("Started")[0]["id_token"]["kind"] == "NoAuthorization"
+    world.verb("unplug", evse=1)
+    await world.until(lambda: not world.open_transactions(), 10)
+    assert world.committed("Ended")[0]["stopped_reason"] == "EVDisconnected"
+
+
+@in_world(evses=2)
+async def test_a_shared_reader_serves_whoever_waits_and_stops_whose_card_it_is(world: World) -> None:
+    await world.charge(2, BERT)
+    await world.charge(1, ANNA)
+    await world.swipe(BERT)
+    await world.until(lambda: not world.is_closed(2), 20)
+    assert world.is_closed(1)
+    assert {t.evse_id for t in world.open_transactions()} == {1}
+
+
+@in_world()
+async def test_a_reader_that_vanishes_is_opened_again(world: World) -> None:
+    class Flaky:
+        def __init__(self) -> None:
+            self.reads = 0
+
+        async def read(self) -> TokenRead:
+            self.reads += 1
+            if self.reads <= 3:
+                raise DeviceGone("reader", "unplugged")
+            if self.reads == 4:
+                return TokenRead(ANNA, "ISO14443", 0.0)
+            await asyncio.sleep(1e6)
+            raise AssertionError
+
+        async def close(self) -> None:
+            pass
+
+    world.verb("plug_in", evse=1)
+    await asyncio.sleep(2)
+    world.station.spawn(world.station._read_tokens(Flaky(), 1))
+    await world.until(world.is_closed, 30)
+    lost = [e["active"] for e in world.events if e.get("id") == "reader_lost"]
+    assert lost == [True, False]
+
+
+@pytest.mark.ocpp("2.0.1", "J01.FR.14", "J02.FR.11")
+@in_world(variables={"AlignedDataCtrlr.Interval": "900", "SampledDataCtrlr.TxUpdatedInterval": "60"})
+async def test_periodic_and_clock_aligned_values(world: World) -> None:
+    await asyncio.sleep(1000)
+    metered = [body for (body,) in world.rows("SELECT body FROM events WHERE kind = 'Metered'")]
+    assert len(metered) == 1 and '"Sample.Clock"' in metered[0] and "06:15:00" in metered[0]
+    await world.charge()
+    await asyncio.sleep(1000)
+    triggers = [e["trigger"] for e in world.committed("Updated")]
+    assert triggers.count("MeterValueClock") == 1
+    assert triggers.count("MeterValuePeriodic") in (16, 17)
+    periodic = next(e for e in world.committed("Updated") if e["trigger"] == "MeterValuePeriodic")
+    assert {s["context"] for s in periodic["samples"]} == {"Sample.Periodic"}
+    assert world.rows("SELECT count(*) FROM events WHERE kind = 'Metered'") == [(1,)]
+
+
+@in_world()
+async def test_a_technician_sees_and_clears_faults(world: World) -> None:
+    await world.charge()
+    world.verb("fault", evse=1, kind="rcd")
+    await world.until(lambda: not world.open_transactions(), 20)
+    assert world.committed("Ended")[0]["stopped_reason"] == "GroundFault"
+    shown = world.station.why()["evses"][0]["faults"]
+    assert shown[0]["id"] == "rcd_trip" and "reset" in shown[0]["hint"]
+    with pytest.raises(ValueError, match="EVSE 1 has no fault 'nonsense'; active: rcd_trip"):
+        world.station.clear_fault(1, "nonsense")
+    with pytest.raises(ValueError, match="there is no EVSE 9; known: 1"):
+        world.station.clear_fault(9, "rcd_trip")
+    world.verb("fault", evse=1, kind="rcd", clear=True)
+    await asyncio.sleep(1)
+    world.station.clear_fault(1, "rcd_trip")
+    await asyncio.sleep(1)
+    assert world.station.snapshot()["evses"][0]["status"] == "Finishing"

@@ -1,0 +1,192 @@
+"""What becomes of a session when the station, the safety process or the power goes."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from controller.logic.evse import Permit
+from tests.station.station_world import World, facts_of, in_world
+
+
+@in_world()
+async def test_a_killed_station_resumes_the_same_transaction(world: World) -> None:
+    await world.charge()
+    await asyncio.sleep(30)
+    (before,) = world.open_transactions()
+    await world.kill_station()
+    await asyncio.sleep(7)
+    assert not world.is_closed()
+    await world.start_station()
+    await world.until(world.is_closed, 30)
+    (after,) = world.open_transactions()
+    assert after.id == before.id and after.session_id == before.session_id
+    records = world.rows("SELECT body FROM charging_records ORDER BY rowid")
+    assert len(records) == 2 and '"resumed"' in records[1][0]
+    await world.swipe()
+    await world.until(lambda: not world.open_transactions(), 20)
+    ended = world.committed("Ended")
+    assert [e["stopped_reason"] for e in ended] == ["Local"]
+    assert abs(ended[0]["register_wh"] - 1_000_000 - world.energy_wh()) <= 1
+
+
+@in_world()
+async def test_an_orderly_stop_keeps_the_transaction_open_for_the_next_start(world: World) -> None:
+    await world.charge()
+    await world.stop_station()
+    assert world.committed()[-1]["kind"] != "Ended"
+    await world.start_station()
+    assert len(world.open_transactions()) == 1
+    await world.until(world.is_closed, 30)
+
+
+@in_world()
+async def test_an_ev_that_left_meanwhile_ends_it_with_the_final_register(world: World) -> None:
+    await world.charge()
+    await asyncio.sleep(60)
+    await world.kill_station()
+    await asyncio.sleep(8)
+    world.verb("unplug", evse=1)
+    await asyncio.sleep(2)
+    await world.start_station()
+    (ended,) = world.committed("Ended")
+    assert (ended["trigger"], ended["stopped_reason"]) == ("EVCommunicationLost", "EVDisconnected")
+    assert abs(ended["register_wh"] - 1_000_000 - world.energy_wh()) <= 1
+
+
+@in_world()
+async def test_another_plug_in_meanwhile_never_charges_on_the_old_authorisation(world: World) -> None:
+    await world.charge()
+    await world.kill_station()
+    await asyncio.sleep(8)
+    world.verb("unplug", evse=1)
+    await asyncio.sleep(5)
+    world.verb("plug_in", evse=1)
+    await asyncio.sleep(2)
+    await world.start_station()
+    await asyncio.sleep(30)
+    assert not world.is_closed()
+    assert [e["stopped_reason"] for e in world.committed("Ended")] == ["EVDisconnected"]
+    assert len(world.committed("Started")) == 1
+
+
+@in_world()
+async def test_a_short_power_cut_is_survived(world: World) -> None:
+    await world.charge()
+    await asyncio.sleep(120)
+    await world.power_cut(20)
+    await world.until(world.is_closed, 40)
+    assert len(world.open_transactions()) == 1 and not world.committed("Ended")
+
+
+@in_world()
+async def test_a_long_power_cut_ends_with_power_loss_and_the_right_register(world: World) -> None:
+    await world.charge()
+    await asyncio.sleep(120)
+    await world.power_cut(3600)
+    (ended,) = world.committed("Ended")
+    assert (ended["trigger"], ended["stopped_reason"]) == ("AbnormalCondition", "PowerLoss")
+    assert abs(ended["register_wh"] - 1_000_000 - world.energy_wh()) <= 1
+    await asyncio.sleep(30)
+    assert not world.is_closed() and len(world.committed("Started")) == 1
+    assert world.station.snapshot()["evses"][0]["status"] == "Finishing"
+
+
+@in_world(variables={"TxCtrlr.ResumptionTimeout": "0"})
+async def test_configuration_can_forbid_resumption(world: World) -> None:
+    await world.charge()
+    await world.kill_station()
+    await asyncio.sleep(7)
+    await world.start_station()
+    assert [e["stopped_reason"] for e in world.committed("Ended")] == ["Reboot"]
+    await asyncio.sleep(20)
+    assert not world.is_closed()
+
+
+@in_world(variables={"TxCtrlr.AllowEnergyTransferResumption": "false"})
+async def test_configuration_can_forbid_energy_in_a_resumed_transaction(world: World) -> None:
+    await world.charge()
+    await world.kill_station()
+    await asyncio.sleep(7)
+    await world.start_station()
+    await asyncio.sleep(20)
+    assert len(world.open_transactions()) == 1 and not world.is_closed()
+    assert world.committed()[-1]["charging_state"] == "SuspendedEVSE"
+    assert any("AllowEnergyTransferResumption" in why for why in world.station.why()["evses"][0]["not_charging"])
+
+
+@in_world()
+async def test_a_silent_meter_at_the_restart_gives_the_last_committed_register_flagged(world: World) -> None:
+    await world.charge()
+    await asyncio.sleep(120)
+    await world.kill_station()
+    world.verb("fault", evse=1, kind="meter_silent")
+    await asyncio.sleep(400)
+    await world.start_station(settle_s=30)
+    (ended,) = world.committed("Ended")
+    assert ended["register_is_stale"] is True
+    assert 1_000_000 < ended["register_wh"] <= 1_000_000 + world.energy_wh()
+
+
+@in_world(variables={"TxCtrlr.TxStartPoint": "EVConnected", "TxCtrlr.TxStopPoint": "Authorized"})
+async def test_a_plug_in_that_had_its_transaction_has_no_second_after_a_restart(world: World) -> None:
+    await world.charge()
+    await world.swipe()
+    await world.until(lambda: not world.open_transactions(), 20)
+    await world.kill_station()
+    await world.start_station(10)
+    assert len(world.committed("Started")) == 1
+
+
+@in_world(variables={"TxCtrlr.TxStartPoint": "EVConnected", "TxCtrlr.TxStopPoint": "EVConnected"})
+async def test_an_ended_authorisation_stays_ended_after_a_restart(world: World) -> None:
+    await world.charge()
+    await world.swipe()
+    await world.until(lambda: not world.is_closed(), 20)
+    await world.kill_station()
+    await world.start_station(20)
+    assert len(world.open_transactions()) == 1 and not world.is_closed()
+
+
+@in_world()
+async def test_a_killed_safety_process_is_a_fault_and_its_restart_recovers(world: World) -> None:
+    await world.charge()
+    world.safety.kill()
+    await asyncio.sleep(1)
+    assert not world.is_closed()
+    assert world.station.snapshot()["evses"][0]["status"] == "Faulted"
+    sent = len(world.permits())
+    await asyncio.sleep(1)
+    assert len(world.permits()) == sent, "permits went on without a safety process"
+    world.safety.start()
+    await world.until(world.is_closed, 60)
+    assert len(world.open_transactions()) == 1 and len(world.committed("Started")) == 1
+    assert world.station.snapshot()["evses"][0]["status"] == "Charging"
+
+
+@in_world()
+async def test_permits_name_committed_records_only(world: World) -> None:
+    await world.charge()
+    permits = [m for _, m in world.permits() if isinstance(m, Permit)]
+    records = {id for (id,) in world.rows("SELECT id FROM charging_records")}
+    assert permits and {permit.charging_record_id for permit in permits} <= records
+    assert facts_of(world).record_id in records
+    gaps = [b - a for (a, _), (b, _) in zip(world.permits(), world.permits()[1:], strict=False)]
+    assert max(gaps) <= 0.6
+
+
+@pytest.mark.ocpp("2.0.1", "E04.FR.01", "E12.FR.01", "C13.FR.02")
+@in_world()
+async def test_a_session_goes_on_and_ends_without_a_csms(world: World) -> None:
+    await world.charge()
+    world.csms.is_online = False
+    await asyncio.sleep(3600)
+    assert world.is_closed()
+    await world.swipe()
+    await world.until(lambda: not world.open_transactions(), 20)
+    assert world.committed("Ended")[0]["online"] is False
+    await world.swipe()  # offline, but the CSMS had accepted it: it is in the cache
+    await world.until(world.is_closed, 30)
+    basis = [body for (body,) in world.rows("SELECT body FROM charging_records ORDER BY rowid")]
+    assert '"cache"' in basis[-1]
