@@ -74,7 +74,7 @@ async def test_the_profile_of_a_remote_start_dies_with_its_transaction(world: Wo
     await world.until(lambda: world.drawn_a() > 5, 20)
     await asyncio.sleep(6)
     assert world.drawn_a() <= 10.01
-    assert [m.max_current_a for _, m in world.permits() if hasattr(m, "max_current_a")][0] == 10.0
+    assert next(m.max_current_a for _, m in world.permits() if hasattr(m, "max_current_a")) == 10.0
     assert world.store.profiles()[0][1].transaction_id == world.open_transactions()[0].id
     await world.swipe()
     await world.until(lambda: not world.open_transactions(), 20)
