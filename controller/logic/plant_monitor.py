@@ -6,7 +6,7 @@ limits are those of the contact itself, so they contain the relay's and contacto
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from controller.logic.invariants import INVARIANTS, TOLERANCE_S, Breach
 
@@ -46,6 +46,7 @@ class PlantMonitor:
         self._evses = {evse_id: _Evse() for evse_id in evse_ids}
         self._told: set[tuple[int, int]] = set()
         self._dark_at: dict[int, float] = {}
+        self._is_dead = False
 
     # --- what the plant saw ---------------------------------------------------------------------------------------------
 
@@ -94,17 +95,22 @@ class PlantMonitor:
         return found
 
     def safety_died(self, at_s: float) -> list[Breach]:
-        """Killed, crashed or stopped: open and dark within 250 ms."""
+        """Killed, crashed or stopped: open and dark within 250 ms, by hardware; nobody is left who could be quicker."""
         found = self.check(at_s)
+        self._is_dead = True
         for evse_id, evse in self._evses.items():
             evse.demands[24] = _Demand(at_s, KICK_S + CONTACT_S, "the safety process is dead", KICK_S)
             self._dark_at[evse_id] = at_s + KICK_S + CONTACT_S
         return found
 
-    def safety_started(self) -> None:
+    def safety_started(self, at_s: float) -> None:
+        """It drives outputs again: whatever demands an open contact does so anew from now on."""
+        self._is_dead = False
         for evse in self._evses.values():
             evse.demands.pop(24, None)
             evse.demands.pop(23, None)
+            for number, demand in evse.demands.items():
+                evse.demands[number] = replace(demand, since_s=at_s)
         self._dark_at.clear()
 
     def station_died(self, at_s: float, *, hangs: bool = False) -> list[Breach]:
@@ -128,6 +134,8 @@ class PlantMonitor:
         for evse_id, evse in self._evses.items():
             for number, demand in evse.demands.items():
                 lasted = now - demand.since_s
+                if self._is_dead and number not in (23, 24):
+                    continue
                 if evse.closed and lasted > demand.open_within_s + TOLERANCE_S:
                     found += self._once(number, evse_id, now, f"contact closed {lasted:.3f} s after {demand.why}")
             dark_at = self._dark_at.get(evse_id)

@@ -290,3 +290,13 @@ def test_a_dead_safety_process_must_not_advertise() -> None:
     monitor.advertising(1, True, 0.0)
     monitor.safety_died(10.0)
     assert [breach.invariant for breach in monitor.check(10.5)] == [24]
+
+
+def test_while_the_process_is_dead_only_the_hardware_is_judged_and_then_the_program_again() -> None:
+    monitor = _charged()
+    monitor.vehicle(1, "B", 10.0)
+    monitor.safety_died(10.01)
+    assert monitor.check(10.25) == []
+    monitor.safety_started(11.0)
+    assert monitor.check(11.09) == []
+    assert [breach.invariant for breach in monitor.check(11.2)] == [6]

@@ -82,7 +82,7 @@ class SafetyWorld:
         board = BoardPorts(self.watchdog, SimInput(self.plant, "mains"), SimInput(self.plant, "estop"))
         ports = [self._ports(each) for each in self._edges_seen]
         self.starts += 1
-        self.plant_monitor.safety_started()
+        self.plant_monitor.safety_started(self.now)
         return SafetySupervisor(
             ports,
             board,
