@@ -38,7 +38,6 @@ sim: setup ## Charge on virtual time: SESSIONS=200 sessions from SEED=1
 
 conformance: setup ## Run the tests that prove OCPP ids; which ones in build/conformance.json
 	@$(PYTEST) -n 2 -m ocpp --conformance build/conformance.json
-	@.venv/bin/python -c 'import json; [print(f"OCPP {v}: {r[\"requirements\"]} requirements and {r[\"cases\"]} certification cases proved, {len(r[\"not_proved\"])} ids not") for v, r in json.load(open("build/conformance.json")).items()]'
 
 clean: ## Remove what builds and tests made (.venv stays; remove it by hand to start over)
 	@rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

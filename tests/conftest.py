@@ -91,6 +91,15 @@ class Figures:
         if self._conformance is not None:
             _write(self._conformance, self._summary())
 
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        if self._conformance is None:
+            return
+        for version, found in self._summary().items():
+            counts = f"{found['requirements']} requirements, {found['cases']} certification cases"
+            terminalreporter.write_line(
+                f"OCPP {version}: {len(found['proved'])} ids proved ({counts}), {len(found['not_proved'])} not"
+            )
+
     def _summary(self) -> dict[str, Any]:
         summary: dict[str, Any] = {}
         for version, proofs in sorted(self._proofs.items()):

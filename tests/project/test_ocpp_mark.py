@@ -45,5 +45,6 @@ def test_known_ids_are_counted_as_proved(tmp_path: Path) -> None:
     result = run_pytest(tmp_path, mark, "--conformance", str(report), "--figures", str(tmp_path / "figures.json"))
     assert result.returncode == 0, result.stderr
     summary = json.loads(report.read_text())["2.0.1"]
+    assert "OCPP 2.0.1: 4 ids proved (2 requirements, 1 certification cases), 0 not" in result.stdout
     assert (summary["requirements"], summary["cases"], summary["not_proved"]) == (2, 1, {})
     assert json.loads((tmp_path / "figures.json").read_text())["passed"] == 1
