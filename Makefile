@@ -22,7 +22,7 @@ demo: setup ## Play one charging session on the mock bench and stay up (OCPP=1.6
 	@.venv/bin/pilotline demo --ocpp $(OCPP)
 
 test: setup ## Run every test, in two workers; figures in build/test.json
-	@$(PYTEST) -n 2 --figures build/test.json
+	@$(PYTEST) -n 2 --figures=build/test.json
 
 check: setup ## Style, formatting, types, and the rules of what may import what
 	@.venv/bin/ruff check .
@@ -37,7 +37,7 @@ sim: setup ## Charge on virtual time: SESSIONS=200 sessions from SEED=1
 	@.venv/bin/python -m hil.sim --sessions $(SESSIONS) --seed $(SEED)
 
 conformance: setup ## Run the tests that prove OCPP ids; which ones in build/conformance.json
-	@$(PYTEST) -n 2 -m ocpp --conformance build/conformance.json
+	@$(PYTEST) -n 2 -m ocpp --conformance=build/conformance.json
 
 clean: ## Remove what builds and tests made (.venv stays; remove it by hand to start over)
 	@rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
