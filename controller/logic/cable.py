@@ -14,9 +14,9 @@ class Cable:
         self.kept_for: Authorization | None = None
         self._wish: bool | None = None
 
-    def plugged_in(self) -> None:
-        """The safety process forgets wishes at each plug-in."""
-        self.kept_for, self._wish = None, None
+    def wishes_forgotten(self) -> None:
+        """The safety process forgets wishes at each plug-in, and when it starts anew."""
+        self._wish = None
 
     def wish(self, *, is_plugged: bool, is_authorized: bool, has_ended: bool, is_ending: bool) -> bool | None:
         """Return a new wish (True: lock), or None where nothing changes."""

@@ -291,6 +291,8 @@ class Session:
         return self._lost_at is not None and now - self._lost_at > WATCH_GAP_S
 
     def _see_plug(self, facts: EvseFacts) -> None:
+        if self._facts is not None and self._facts.run_id != facts.run_id:
+            self._cable.wishes_forgotten()
         self._facts, self._is_linked, self._lost_at = facts, True, None
         if facts.plug is not PlugState.UNKNOWN:  # unknown: what was last known is held
             self._is_plugged = facts.plug is PlugState.PLUGGED
@@ -318,7 +320,9 @@ class Session:
         self._connect_by = None
         self._was_connected = self._authorization is not None
         self._has_ended = False
-        self._cable.plugged_in()
+        self._cable.wishes_forgotten()
+        if self._authorization is not None:
+            self._cable.kept_for = None  # its owner is here
         return _Cause(Trigger.CABLE_PLUGGED_IN, tells=True)
 
     def _unplugged(self, now: float) -> _Cause:
@@ -357,7 +361,8 @@ class Session:
                 return self._stopped_by(token)  # C01.FR.03, E07.FR.01
             self._effects.append(to.Authorize(token, AskFor.STOP, given.group))
             return _QUIET
-        if kept_for is not None:
+        came_back = self._is_plugged and not self._has_ended and kept_for is not None
+        if kept_for is not None and not (came_back and token.same_as(kept_for.id_token)):
             if token.same_as(kept_for.id_token):
                 return self._let_go_of_cable()
             self._effects.append(to.Authorize(token, AskFor.STOP, kept_for.group))

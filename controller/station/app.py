@@ -89,7 +89,7 @@ class Station(Commands):
     def _faults(self, runner: Runner) -> list[str]:
         session, meter = runner.session, runner.feed.meter if runner.feed is not None else None
         found = [fault for fault in session.facts.faults if fault in FAULTS] if session.facts is not None else []
-        if not session.is_linked:
+        if self._is_safety_gone:
             found.insert(0, "safety_lost")
         if meter is not None and meter.is_lost:
             found.append("meter_lost")

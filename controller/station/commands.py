@@ -254,7 +254,7 @@ class Commands(Core):
 
     def status(self, evse_id: int, connector_id: int) -> StatusReport:
         session = self.runners[evse_id].session
-        fault = "safety_lost" if not session.is_linked else next(iter(session.stopping_faults), "")
+        fault = "safety_lost" if self._is_safety_gone else next(iter(session.stopping_faults), "")
         meter = self.supply.feeds[evse_id].meter
         if not fault and meter.is_lost:
             fault = "meter_lost"

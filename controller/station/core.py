@@ -37,6 +37,7 @@ _log = logging.getLogger(__name__)
 
 LOOK_AFTER_S = 5.0  # how often room in the store and the like are looked at
 REOPEN_READER_S = 2.0
+SAFETY_WITHIN_S = 10.0  # both processes start together: only a later absence is a fault
 LONGEST_NAP_S = 60.0  # a wall clock may be stepped while we sleep by it
 _OBEYED = ("txctrlr.", "authctrlr.", "authcachectrlr.", "ocppcommctrlr.", "smartchargingctrlr.")
 ORDERLY = "stopped_orderly"
@@ -89,6 +90,8 @@ class Core:
         self._was_accepted = False
         self._refuses = ""  # why nothing may begin any more: a reset is under way or pending
         self._lets_finish = False  # what has begun may go on until then
+        self._is_safety_gone = False
+        self._safety_due_s: float | None = None  # by then it must have been there, None once it was
         self._silent_readers: set[int] = set()
         self._stopping = asyncio.Event()
         self._tasks: asyncio.TaskGroup  # from `run` on
@@ -128,7 +131,9 @@ class Core:
         self.store.set_meta(ORDERLY, None)
         self.supply.forget_transactions(self._startup.open_ids)
         self.supply.recompute()
+        self._startup.end_strangers([None, *self.runners])
         self._warn_of_settings()
+        self._safety_due_s = self.clock.monotonic() + SAFETY_WITHIN_S
         async with asyncio.TaskGroup() as tasks:
             self._tasks = tasks
             for runner in self.all_runners:
@@ -180,12 +185,20 @@ class Core:
                 case EvseFacts():
                     self._facts_seen(news)
                 case SafetyConnected():
-                    self.events.emit("link", to="safety", state="connected")
+                    self._safety_due_s = None
+                    self._safety_missing(False)
                 case SafetyDisconnected():
-                    self.events.emit("fault", id="safety_lost", active=True)
+                    self._safety_missing(True)
                     self._facts.clear()
                     for runner in self.runners.values():
                         runner.post(to.SafetyLost())
+
+    def _safety_missing(self, is_gone: bool) -> None:
+        if is_gone is not self._is_safety_gone:
+            self._is_safety_gone = is_gone
+            self.events.emit("fault", id="safety_lost", active=is_gone)
+            for evse_id in self.runners:
+                self.csms.status_changed(evse_id, CONNECTOR)
 
     def _facts_seen(self, facts: EvseFacts) -> None:
         runner = self.runners.get(facts.evse_id)
@@ -389,6 +402,8 @@ class Core:
             due = self.store.flush_due_s
             if due is not None and due <= self.clock.monotonic():
                 self.store.flush()
+            if self._safety_due_s is not None and self._safety_due_s <= self.clock.monotonic():
+                self._safety_missing(True)
             self.look_again()
 
     async def _sample_aligned(self) -> None:

@@ -9,6 +9,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Coroutine
+from datetime import datetime
 from typing import Any, Protocol
 
 from controller.clock import Clock
@@ -65,6 +66,7 @@ class Runner:
         self._news = asyncio.Event()
         self._gate: to.GateChanged | None = None
         self._gate_may_differ = True
+        self._resumes_from: datetime | None = None
         self._awaited_profile: tuple[int | None, ChargingProfile] | None = None
         self._transaction_id: str | None = None
         self._transaction_since = 0.0
@@ -89,6 +91,8 @@ class Runner:
                 event = self._queue.popleft()
                 if self._gate_may_differ or not isinstance(event, to.FactsSeen) or self._is_plug_edge(event.facts):
                     await self._look_at_gate()
+                if isinstance(event, to.Resumed) and self.feed is not None:
+                    self.feed.ready_at = self._resumes_from
                 await self._perform(self.session.handle(event, self._now()))
             if self._gate_may_differ:
                 await self._look_at_gate()
@@ -103,8 +107,9 @@ class Runner:
         self._gate_may_differ = True
         self._news.set()
 
-    def resume(self, event: to.Resumed, since: float) -> None:
-        """Go on with a transaction of before the restart, begun at `since` (monotonic)."""
+    def resume(self, event: to.Resumed, since: float, ready_at: datetime) -> None:
+        """Go on with a transaction of before the restart, begun at `since` (monotonic); profiles count from `ready_at`."""
+        self._resumes_from = ready_at
         self._transaction_id, self._transaction_since = event.billed.id, since
         if self.feed is not None:
             self._parts.supply.transaction_began(self.feed.board.id, event.billed.id)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 
 from controller.clock import Clock
 from controller.logic import session_events as to
 from controller.logic.evse import EvseFacts, PlugState
-from controller.logic.records import OpenTransaction
+from controller.logic.records import OpenTransaction, StopReason, Trigger
 from controller.logic.resumption import End, Resume, ResumptionRules, decide
 from controller.station.recorder import Recorder
 from controller.station.runner import Runner
@@ -50,6 +50,22 @@ class Startup:
     @property
     def open_ids(self) -> set[str]:
         return {transaction.id for transaction in self._open}
+
+    def end_strangers(self, known: Collection[int | None]) -> None:
+        """End what was open at an EVSE that this board does not have."""
+        for transaction in self._open:
+            if transaction.evse_id not in known:
+                _log.warning("transaction %s was open on EVSE %s, which is gone", transaction.id, transaction.evse_id)
+                register_wh = transaction.last_register_wh
+                self._recorder.ended_before(
+                    transaction.id,
+                    Trigger.ABNORMAL_CONDITION,
+                    StopReason.OTHER,
+                    register_wh if register_wh is not None else transaction.start_register_wh,
+                    True,
+                    transaction.evse_id,
+                    False,
+                )
 
     async def settle(self, arrival: Arrival, known: Callable[[], Awaitable[None]]) -> None:
         """Decide about everything that was open at one EVSE. known: waits until facts and meter may have something new."""
@@ -106,8 +122,6 @@ class Startup:
         since = self._clock.monotonic()
         if transaction.started.boot_id == self._clock.boot_id:
             since = transaction.started.monotonic_s
-        if arrival.runner.feed is not None:
-            arrival.runner.feed.ready_at = self._store.wall_of(transaction.started)
         arrival.runner.resume(
             to.Resumed(
                 session_id=session_id,
@@ -117,6 +131,7 @@ class Startup:
                 facts=arrival.facts() if verdict.plug_is_known else None,
             ),
             since,
+            self._store.wall_of(transaction.started),
         )
 
     def _end(self, transaction: OpenTransaction, arrival: Arrival, decided: End | None) -> None:

@@ -586,3 +586,21 @@ def test_a_plug_in_that_had_its_transaction_before_the_restart_has_no_second() -
     assert not drive.started and drive.machine.stage is Stage.FINISHED
     drive.swipe(BERT)
     assert drive.permit is not None
+
+
+@pytest.mark.ocpp("2.0.1", "E09.FR.01", "E09.FR.03")
+def test_a_cable_kept_for_its_owner_serves_nobody_else_and_its_owner_again() -> None:
+    drive = charging(Drive(rules("PowerPathClosed", "Authorized", unlock_on_ev_side_disconnect=False)))
+    drive.unplug()
+    drive.plug_in()
+    drive.swipe(BERT)
+    assert drive.permit is None and drive.machine.keeps_cable_for(ANNA)
+    drive.swipe(ANNA)
+    assert drive.permit is not None and not drive.machine.keeps_cable
+
+
+def test_a_new_safety_process_is_told_the_lock_wish_again() -> None:
+    drive = charging(Drive())
+    assert to.WishLock(True) in drive.effects
+    drive.send(to.SafetyLost())
+    assert to.WishLock(True) in drive.see(run_id="run-2", plug_count=1)

@@ -190,3 +190,31 @@ async def test_a_session_goes_on_and_ends_without_a_csms(world: World) -> None:
     await world.until(world.is_closed, 30)
     basis = [body for (body,) in world.rows("SELECT body FROM charging_records ORDER BY rowid")]
     assert '"cache"' in basis[-1]
+
+
+@pytest.mark.ocpp("2.0.1", "B01.FR.05")
+@in_world()
+async def test_a_station_that_is_just_starting_does_not_call_itself_faulted(world: World) -> None:
+    await world.stop_station()
+    world.safety.kill()
+    await world.start_station(settle_s=1)
+    assert world.station.status(1, 1).status == "Available"
+    await asyncio.sleep(15)
+    assert world.station.status(1, 1).status == "Faulted"
+    world.safety.start()
+    await asyncio.sleep(5)
+    assert world.station.status(1, 1).status == "Available"
+
+
+@in_world(evses=2)
+async def test_a_transaction_of_an_evse_that_is_gone_ends(world: World) -> None:
+    world.verb("plug_in", evse=2)
+    await asyncio.sleep(2)
+    await world.swipe()
+    await world.until(lambda: world.is_closed(2), 20)
+    await world.kill_station()
+    world.evses = 1
+    await world.start_station()
+    (ended,) = world.committed("Ended")
+    assert (ended["stopped_reason"], ended["register_is_stale"]) == ("Other", True)
+    assert ended["register_wh"] >= 1_000_000
