@@ -2,7 +2,7 @@
 
 from controller.config.board import BoardConfig, DeviceSection, EvseBoard, board_names, find_board, load_board
 from controller.config.reader import ConfigError
-from controller.config.station import StationConfig, default_path, load_station, shown_config
+from controller.config.station import StationConfig, default_path, load_station
 
 __all__ = [
     "BoardConfig",
@@ -15,5 +15,4 @@ __all__ = [
     "find_board",
     "load_board",
     "load_station",
-    "shown_config",
 ]

@@ -171,23 +171,6 @@ def explain_station(path: Path | None) -> tuple[StationConfig, tuple[Effective, 
     return config, _effective(path, tables, config, (station, csms, sockets))
 
 
-def shown_config(config: StationConfig) -> dict[str, Any]:
-    """Return a configuration as JSON values, secrets hidden, as the running process has it."""
-    hidden = {"csms_password": config.csms_password and _STARS}
-    texts = {
-        name: {key: _STARS if _is_secret(key) else text for key, text in getattr(config, name).items()}
-        for name in ("ocpp_variables", "ocpp_keys")
-    }
-    shown = {field.name: _json(getattr(config, field.name)) for field in fields(config) if field.name not in texts}
-    return shown | hidden | texts
-
-
-def _json(value: Any) -> Any:
-    if isinstance(value, Path):
-        return str(value)
-    return list(value) if isinstance(value, tuple) else value
-
-
 def _is_secret(key: str) -> bool:
     return key.endswith(("BasicAuthPassword", "AuthorizationKey"))
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
 
-from controller.config import ConfigError, default_path, load_station, shown_config
+from controller.config import ConfigError, default_path, load_station
 from controller.config.station import explain_station
 
 
@@ -159,16 +158,6 @@ def test_explain_names_the_source_of_each_value_and_hides_secrets(tmp_path: Path
     assert rows["csms", "password"].source == str(path)
     assert rows["station", "identity"].source == "default"
     assert rows["ocpp.variables", "SecurityCtrlr.BasicAuthPassword"].value == "********"
-
-
-def test_the_running_configuration_is_shown_without_its_secrets(tmp_path: Path) -> None:
-    text = '[csms]\npassword = "0123456789abcdef"\n[ocpp.keys]\nAuthorizationKey = "sesame-sesame-sesame"\nA = 1\n'
-    shown = shown_config(load_station(written(tmp_path, text)))
-    assert shown["csms_password"] == "********"
-    assert shown["ocpp_keys"] == {"AuthorizationKey": "********", "A": "1"}
-    assert shown["protocols"] == ["ocpp2.0.1", "ocpp1.6"]
-    assert "sesame" not in json.dumps(shown)
-    assert shown_config(load_station(written(tmp_path, "")))["csms_password"] is None
 
 
 def test_default_path_is_the_one_named_by_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
