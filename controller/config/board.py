@@ -349,12 +349,3 @@ def _check_ports(devices: list[DeviceSection], mistakes: Mistakes) -> None:
                 mistakes.lines.append(f"{device.where} port = {shown(port)}: {problem}")
                 break
         owners[port].append((address, device))
-
-
-def all_devices(board: BoardConfig) -> Mapping[str, DeviceSection]:
-    """Return every device of a board by its `where`."""
-    found = [*board.buses, *board.adcs, *board.readers]
-    found += [device for device in (board.watchdog, board.mains, board.estop) if device is not None]
-    for evse in board.evses:
-        found += [device for name in _EVSE_DEVICES if (device := getattr(evse, name)) is not None]
-    return {device.where: device for device in found}

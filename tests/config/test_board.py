@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from controller.config import BoardConfig, ConfigError, board_names, load_board
-from controller.config.board import all_devices, boards_directory
+from controller.config.board import boards_directory
 
 RUN = Path("/run/pilotline")
 REFERENCE = (boards_directory() / "reference.toml").read_text()
@@ -68,10 +68,6 @@ def test_left_out_families_are_not_read(tmp_path: Path) -> None:
     path.write_text(text)
     board = load_board(str(path), RUN, without=("meter", "reader"))
     assert board.evses[0].meter is None and board.readers == ()
-
-
-def test_every_device_is_listed_by_its_place() -> None:
-    assert len(all_devices(load_board("reference", RUN))) == 2 + 1 + 3 + 7 + 1
 
 
 def test_a_tethered_board_needs_no_proximity_and_no_lock(tmp_path: Path) -> None:
