@@ -142,8 +142,13 @@ class Outbox:
         frozen_any = False
         for record in records:
             if record.frozen is None:
-                if not self._freeze(record):
+                frozen = self._encode(record)
+                if frozen is None:
+                    if any(ready.stream == record.stream for ready in self._ready):
+                        break  # a stream is settled in order: look again when those before it are
+                    self._store.skip(record.position)
                     continue
+                self._freeze(record, frozen)
                 frozen_any = True
             elif record.frozen.protocol != self._lane[0]:
                 self._abandon(record, f"it was encoded for {record.frozen.protocol}")
@@ -177,8 +182,8 @@ class Outbox:
 
     # ── freezing ────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _freeze(self, record: QueuedRecord) -> bool:
-        """Make the message of an event, for good; durable with the next flush. Return False where there is none to make."""
+    def _encode(self, record: QueuedRecord) -> Frozen | None:
+        """Make the message of an event as of now. Return None where this version has none for it."""
         assert self._lane is not None
         protocol = self._lane[0]
         event, transaction, seq_no = record.event, None, None
@@ -188,14 +193,15 @@ class Outbox:
         at = self._store.wall_of(event.stamp)
         encoded = self._encoders[protocol].encode(event, transaction, seq_no, self._is_offline(record), at)
         if encoded is None:
-            self._store.skip(record.position)
-            return False
+            return None
         action, payload = encoded
-        frozen = Frozen(protocol, action, json.dumps(payload, separators=(",", ":"), ensure_ascii=False), seq_no)
+        return Frozen(protocol, action, json.dumps(payload, separators=(",", ":"), ensure_ascii=False), seq_no)
+
+    def _freeze(self, record: QueuedRecord, frozen: Frozen) -> None:
+        """Keep the message for good; durable with the next flush."""
         self._store.freeze(record.position, frozen, more_follow=True)
         self._ready.append(replace(record, frozen=frozen))
         self._surely_unknown.add(record.position)
-        return True
 
     def _transaction(self, record: QueuedRecord) -> OpenTransaction | None:
         transaction = self._store.transaction(record.transaction_id or "")

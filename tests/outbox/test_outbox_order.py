@@ -175,6 +175,25 @@ def test_event_without_a_message_in_this_version_is_passed_over_without_a_number
     assert [each.payload["seq"] for each in bench.csms.sent] == [0, 1]
 
 
+@pytest.mark.parametrize("protocol", [V16, V201])
+def test_event_without_a_message_within_a_backlog_is_passed_over_in_its_turn(path: Path, protocol: str) -> None:
+    async def script(bench: Bench) -> None:
+        one = bench.begin()
+        two = bench.begin()
+        for number in range(8):
+            if number in (1, 2, 5, 7):
+                bench.encoder.says_nothing_of.add(bench.register + 1)
+            bench.update(one if number < 6 else two)
+        bench.end(one)
+        bench.link_up()
+        await asyncio.sleep(10)
+        assert bench.store.queued_count() == 0
+
+    bench = play(path, protocol, script)
+    assert bench.registers == [1001, 1002, 1003, 1006, 1007, 1009, 1011]
+    assert [each.payload["seq"] for each in bench.csms.sent] == [0, 0, 1, 2, 3, 1, 4]
+
+
 def test_token_information_in_an_answer_is_handed_on(path: Path) -> None:
     blocked = TokenInfo(AuthorizationStatus.BLOCKED)
 
