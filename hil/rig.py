@@ -66,7 +66,7 @@ class Rig:
     async def start(self) -> None:
         """Start the station and wait until it says that it is ready. Raises RigError with the end of its log."""
         self.directory.mkdir(parents=True, exist_ok=True)
-        self.config.write_text(self._toml())
+        self.config.write_text(station_toml(self._settings, self.state_dir, self.run_dir))
         reader, writer = os.pipe()
         self._process = self._spawn(writer)
         os.close(writer)
@@ -173,24 +173,20 @@ class Rig:
         with contextlib.closing(sqlite3.connect(uri, uri=True, timeout=5)) as connection:
             return connection.execute(query, parameters).fetchall()
 
-    def _toml(self) -> str:
-        settings = self._settings
-        station = {
-            "identity": settings.identity,
-            "board": "mock",
-            "state_dir": str(self.state_dir),
-            "run_dir": str(self.run_dir),
-            **settings.station,
-        }
-        csms = {"url": settings.csms_url, "protocols": list(settings.protocols)}
-        sections = {
-            "station": station,
-            "csms": csms,
-            "ocpp.variables": settings.variables,
-            "ocpp.keys": settings.keys,
-        }
-        # A JSON scalar or list of strings is also TOML.
-        return "".join(
-            f"[{name}]\n" + "".join(f"{json.dumps(key)} = {json.dumps(value)}\n" for key, value in table.items()) + "\n"
-            for name, table in sections.items()
-        )
+
+def station_toml(settings: RigSettings, state_dir: Path, run_dir: Path) -> str:
+    """Return the `pilotline.toml` of a station on the mock board."""
+    station = {
+        "identity": settings.identity,
+        "board": "mock",
+        "state_dir": str(state_dir),
+        "run_dir": str(run_dir),
+        **settings.station,
+    }
+    csms = {"url": settings.csms_url, "protocols": list(settings.protocols)}
+    sections = {"station": station, "csms": csms, "ocpp.variables": settings.variables, "ocpp.keys": settings.keys}
+    # A JSON scalar or list of strings is also TOML.
+    return "".join(
+        f"[{name}]\n" + "".join(f"{json.dumps(key)} = {json.dumps(value)}\n" for key, value in table.items()) + "\n"
+        for name, table in sections.items()
+    )

@@ -16,6 +16,7 @@ from controller.logic.evse import EvseFacts, StationMessage
 _log = logging.getLogger(__name__)
 
 RETRY_S = 0.25
+SILENCE_S = 2.0  # facts come twice a second at least: after this long without any, the safety process hangs
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,10 @@ SafetyNews = EvseFacts | SafetyConnected | SafetyDisconnected
 
 
 class SafetyLink(Protocol):
-    """What the station needs of the channel."""
+    """What the station needs of the channel. renewal_s: how often it carries a permit that stands; well below the lease."""
+
+    @property
+    def renewal_s(self) -> float: ...
 
     def send(self, message: StationMessage) -> None:
         """Send, or drop the message where nobody is connected or the queue is full: whatever matters is repeated."""
@@ -43,6 +47,8 @@ class SafetyLink(Protocol):
 
 class SocketSafetyLink:
     """A client of the safety process's seqpacket socket at `path`."""
+
+    renewal_s = 0.5  # a quarter of the lease
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -96,11 +102,15 @@ class SocketSafetyLink:
             return connection
 
     async def _facts(self, connection: socket.socket) -> AsyncIterator[EvseFacts]:
-        """Yield facts to the end of the connection."""
+        """Yield facts to the end of the connection, or until they fail to come."""
         loop = asyncio.get_running_loop()
         while True:
             try:
-                packet = await loop.sock_recv(connection, MAX_PACKET)
+                async with asyncio.timeout(SILENCE_S):
+                    packet = await loop.sock_recv(connection, MAX_PACKET)
+            except TimeoutError:
+                _log.error("the safety process says nothing: it hangs")
+                return
             except OSError:
                 return
             if not packet:

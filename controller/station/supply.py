@@ -17,7 +17,6 @@ from controller.station.safety_link import SafetyLink
 from controller.station.settings import Settings
 from controller.store.store import Store
 
-RENEW_S = 0.5  # a quarter of the lease
 STATION = 0
 _MOST_A = 80.0  # what a pilot can say
 _LOCAL = "local_limit.{}"
@@ -120,7 +119,7 @@ class Supply:
             now = self._clock.now().wall
             changes = (next_change(self._profiles_of(feed), now, feed.ready_at) for feed in self.feeds.values())
             soonest = min((change for change in changes if change is not None), default=None)
-            wait_s = RENEW_S
+            wait_s = self._link.renewal_s
             if soonest is not None:
                 wait_s = min(wait_s, max(0.001, (soonest - now).total_seconds()))
             await asyncio.sleep(wait_s)

@@ -6,9 +6,9 @@ import asyncio
 from collections.abc import Callable, Sequence
 
 from controller.config.board import BoardConfig
-from controller.logic.evse import EvseFacts, StationMessage
+from controller.logic.evse import EvseFacts, Heartbeat, StationMessage
 from controller.safety.ports import BoardPorts, EvsePorts
-from controller.safety.supervisor import HEARTBEAT_S, OnBreach, SafetySupervisor
+from controller.safety.supervisor import OnBreach, SafetySupervisor
 from controller.wiring_safety import evse_config
 from drivers.mock.ports import (
     SimContactor,
@@ -28,7 +28,7 @@ PERIOD_S = 0.010
 class SimSafety:
     """One life of the safety process. Breaches of the invariants raise in the loop: a run that breaks one cannot pass.
 
-    on_facts: gets what would go up the socket. Dies by `kill`, hangs by `hang` until `resume`.
+    on_facts: gets what would go up the socket, changes only: unchanged facts are implied. Dies by `kill`, hangs by `hang` until `resume`.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class SimSafety:
         self._wake()
 
     def receive(self, message: StationMessage) -> None:
-        if self._runs:
+        if self._runs and not isinstance(message, Heartbeat):
             self.supervisor.receive(message, self._loop.time())
             self._wake()
 
@@ -125,10 +125,8 @@ class SimSafety:
         if not self._runs:
             return  # killed by what it told
         due = self.supervisor.deadline()
-        beat = now + HEARTBEAT_S if self._station_listens else None
-        times = [at for at in (due, beat) if at is not None]
-        if times:
-            self._plan(max(min(times), now + PERIOD_S))
+        if due is not None:
+            self._plan(max(due, now + PERIOD_S))
 
 
 def _ports(plant: Plant, board: BoardConfig, evse_id: int) -> EvsePorts:
