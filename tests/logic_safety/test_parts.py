@@ -145,6 +145,14 @@ def test_nothing_unlocks_without_leave_and_a_pulse_ends_when_leave_ends() -> Non
     assert bolt.machine.motion is Motion.REST
 
 
+def test_a_pulse_that_is_no_longer_wanted_still_lasts_300_ms_and_no_longer() -> None:
+    bolt = Bolt(None)
+    bolt.run(Wanted.LOCKED, 0.1)
+    bolt.run(Wanted.UNLOCKED, 2.0)
+    [(_, motion, length)] = bolt.pulses
+    assert motion is Motion.LOCK and length == pytest.approx(0.30, abs=0.011)
+
+
 def test_an_unreadable_feedback_is_neither_locked_nor_unlocked() -> None:
     machine = LockMachine()
     machine.step(Wanted.AS_IT_IS, Level.UNKNOWN, True, 0.0)

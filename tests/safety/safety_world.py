@@ -36,10 +36,21 @@ class SafetyWorld:
     permits: evse id -> the permit that the station renews every 250 ms. station_lives: it renews at all.
     """
 
-    def __init__(self, *, evses: int = 1, ticked: bool = False, seed: int = 0, wrap: Any = None, **config: Any) -> None:
+    def __init__(
+        self,
+        *,
+        evses: int = 1,
+        ticked: bool = False,
+        seed: int = 0,
+        wrap: Any = None,
+        phase_relay: bool = False,
+        **config: Any,
+    ) -> None:
         ids = tuple(range(1, evses + 1))
         tethered = config.get("cable_a") is not None
-        self.plant = Plant([PlantEvse(id=each, tethered=tethered) for each in ids], START_S, seed=seed)
+        self.plant = Plant(
+            [PlantEvse(id=each, tethered=tethered, has_phase_relay=phase_relay) for each in ids], START_S, seed=seed
+        )
         self.now = START_S
         self.ticked = ticked
         self.config = config

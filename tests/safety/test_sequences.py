@@ -78,6 +78,23 @@ def test_1_2_and_3_2_a_vehicle_without_s2_gets_no_power_before_permit_and_pwm(ma
     assert time_until(world, world.contact_closed, 3.0) < 1.0
 
 
+def test_18_the_phases_of_the_first_permit_stand_until_the_vehicle_leaves(make: Make) -> None:
+    world = make(phase_relay=True)
+    world.verb("plug_in", evse=1, ev={"phases": 3})
+    world.permit(phases=1)
+    time_until(world, world.contact_closed, 10.0)
+    world.permit(phases=3)
+    world.run(10.0)
+    assert world.contact_closed() and world.plant.evses[1].live_phases == {0}
+    world.verb("unplug", evse=1)
+    world.run(10.0)
+    world.verb("plug_in", evse=1, ev={"phases": 3})
+    world.permit(phases=3, record="record-2")
+    time_until(world, world.contact_closed, 10.0)
+    world.run(1.0)
+    assert world.plant.evses[1].live_phases == {0, 1, 2}
+
+
 def test_a_cable_caps_the_current_that_is_told(make: Make) -> None:
     world = make()
     world.verb("plug_in", evse=1, cable_a=13)
