@@ -93,6 +93,8 @@ class SafetySide:
 
     # --- as the station sees it
 
+    renewal_s = 0.5
+
     def send(self, message: StationMessage) -> None:
         if not self._is_connected or self._supervisor is None:
             return
