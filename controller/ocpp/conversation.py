@@ -21,7 +21,7 @@ from controller.ocpp.device_model import DeviceModel, SetOutcome
 from controller.ocpp.dialect import BootAnswer, BootReason, Dialect, Message, Registration
 from controller.ocpp.exc import CallError, CallTimeout, ConnectionLost, ErrorCode
 from controller.ocpp.outbox import Outbox
-from controller.ocpp.ports import ChargingStation
+from controller.ocpp.ports import ChargingStation, NotOnline
 from controller.ocpp.rpc import Rpc
 from controller.ocpp.status import StatusReporter
 from controller.ocpp.transport import Connection
@@ -143,7 +143,7 @@ class Conversation:
         self._boot_wanted.set()
 
     async def call(self, message: Message) -> Struct:
-        """Raises ConnectionLost, CallTimeout, CallError, PayloadError."""
+        """Raises ConnectionLost, CallTimeout, CallError, PayloadError; NotOnline when the CSMS has just forgotten us."""
         try:
             answer = await self._rpc.call(message.action, message.payload)
         except CallTimeout:
@@ -155,6 +155,7 @@ class Conversation:
                 _log.warning("the CSMS takes us for unregistered: booting again")
                 self._was_revoked = True
                 self._revoked.set()
+                raise NotOnline("the CSMS takes us for unregistered") from error  # the message itself was not judged
             raise
         self._silences = 0
         return answer
@@ -265,7 +266,8 @@ class Conversation:
         try:
             await asyncio.wait(duties, return_when=asyncio.FIRST_COMPLETED)
             for duty in duties:
-                if duty.done() and (error := duty.exception()) is not None:
+                error = duty.exception() if duty.done() else None
+                if error is not None and not (isinstance(error, NotOnline) and self._revoked.is_set()):
                     raise error
         finally:
             self._is_online = False

@@ -189,6 +189,24 @@ async def test_a_csms_that_forgot_us_gets_a_boot_on_the_same_connection() -> Non
         assert len(r.network.attempts) == 1
 
 
+@pytest.mark.ocpp("2.0.1", "B01.FR.08")
+@virtually
+async def test_a_csms_that_forgot_us_hears_nothing_more_before_the_boot() -> None:
+    from controller.ocpp.ports import ConnectorStatus
+
+    async with rig() as r:
+        await r.online()
+        r.network.cut()
+        r.station.statuses[1, 1] = r.station.statuses[2, 1] = ConnectorStatus.PREPARING
+        r.csms.script["StatusNotification"] = [["SecurityError", "boot first"]]
+        before = len(r.csms.actions())
+        await r.csms.until("BootNotification", 2)
+        assert r.csms.actions()[before:] == ["StatusNotification", "BootNotification"]
+        await asyncio.sleep(10)
+        told = [(each.payload["evseId"], each.payload["connectorStatus"]) for each in r.csms.of("StatusNotification")]
+        assert told[-2:] == [(1, "Occupied"), (2, "Occupied")]
+
+
 @pytest.mark.ocpp("2.0.1", "B04.FR.01", "B04.FR.02")
 @virtually
 async def test_after_a_short_time_offline_only_changes_are_reported_after_a_long_one_everything() -> None:
