@@ -15,17 +15,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from hil.csms.cli import DEFAULT_PORT
 from hil.csms.control import Control, socket_path
 from hil.csms.csms import Csms
 from hil.csms.log import Frame, Party
-from hil.csms.schemas import Version
+from hil.csms.schemas import Version, render
 from hil.csms.server import PortInUse, WebSocketServer
 from hil.rig import Rig, RigError, RigSettings
 from hil.script import EVSE, STEPS, VARIABLES, Played, World, check_books, play_step
 
 IDENTITY = "DEMO-1"
 _SUBPROTOCOLS = {"1.6": Version.V16, "2.0.1": Version.V201}
-_SCREEN_COLUMNS = 160
 
 
 class Screen:
@@ -33,6 +33,7 @@ class Screen:
 
     def __init__(self, quiet: bool) -> None:
         self._quiet = quiet
+        self._columns = shutil.get_terminal_size((160, 24)).columns
         self._last_state = ""
 
     def say(self, text: str = "") -> None:
@@ -53,8 +54,8 @@ class Screen:
 
     def frame(self, frame: Frame) -> None:
         arrow = "→ CSMS" if frame.sender is Party.STATION else "← CSMS"
-        text = " ".join(frame.text.split())
-        self.say(f"  {arrow}  {frame.kind:6} {frame.action:22} {_cut(text, _SCREEN_COLUMNS - 42)}")
+        body = frame.text if frame.payload is None else render(frame.payload)
+        self.say(_cut(f"  {arrow}  {frame.kind:6} {frame.action:20} {body}", self._columns))
 
     def state(self, evse: dict[str, Any], transaction: str) -> None:
         """Show the physical state when it differs from what was shown last."""
@@ -94,7 +95,7 @@ async def _demo(directory: Path, version: str, *, once: bool, as_json: bool) -> 
     screen = Screen(quiet=as_json)
     csms = Csms(subprotocols=(_SUBPROTOCOLS[version],))
     server, control = WebSocketServer(csms), Control(csms)
-    await server.start("127.0.0.1", 0)
+    await _listen(server)
     await control.start(socket_path(server.port))
     csms.log.frame_observers.append(screen.frame)
     settings = RigSettings(
@@ -118,6 +119,14 @@ async def _demo(directory: Path, version: str, *, once: bool, as_json: bool) -> 
     finally:
         await control.stop()
         await server.stop()
+
+
+async def _listen(server: WebSocketServer) -> None:
+    """Take the CSMS's usual port, so that `pilotline csms send` finds it; any other where that one is taken."""
+    try:
+        await server.start("127.0.0.1", DEFAULT_PORT)
+    except PortInUse:
+        await server.start("127.0.0.1", 0)
 
 
 async def play(world: World, screen: Screen) -> list[Played]:
@@ -193,6 +202,7 @@ def summary(played: list[Played], problems: list[str], version: str, ok: bool) -
 
 async def _stay(screen: Screen, rig: Rig, port: int) -> None:
     """Tell what to type in a second terminal, and wait for Ctrl-C."""
+    at_port = "" if port == DEFAULT_PORT else f"--port {port} "
     program = shlex.quote(str(Path(sys.executable).with_name("pilotline")))
     screen.say(
         f"""
@@ -206,7 +216,7 @@ The station stays up. In a second terminal:
   pilotline watch                         everything as it happens
   pilotline bench plug_in evse=1          be the EV ...
   pilotline bench swipe token=04A2B3C4D5E680
-  pilotline csms --port {port} send limit 8   ... and the operator
+  pilotline csms {at_port}send limit 8            ... and the operator
   pilotline bench unplug evse=1
 
 Ctrl-C ends everything."""
