@@ -303,6 +303,8 @@ class Session:
         self._see_plug(facts)
         if facts.contactor is ContactorState.CLOSED and (old is None or old.contactor is not ContactorState.CLOSED):
             self._energy.contactor_closed()
+        if self._has_permit and facts.pilot in _ASKING_PILOT and (old is None or old.pilot not in _ASKING_PILOT):
+            self._energy.ask_again(now)  # it is our turn now: the contactor has its time to close
         if self._is_plugged and not was_plugged:
             return self._plugged_in()
         if was_plugged and not self._is_plugged:

@@ -455,6 +455,17 @@ def test_an_ev_that_does_not_begin_is_told_after_its_patience() -> None:
     assert brief(drive.wait(0.2)) == [(K.UPDATED, T.CHARGING_STATE_CHANGED, S.SUSPENDED_EV)]
 
 
+def test_an_ev_that_asks_again_is_not_told_to_wait_for_us_while_the_contactor_closes() -> None:
+    drive = charging(Drive())
+    drive.wait(60.0)
+    drive.open_contactor()
+    drive.wait(60.0)
+    drive.see(pilot=PilotState.C)
+    drive.wait(3.0)
+    drive.see(contactor=ContactorState.CLOSED)
+    assert [event.charging_state for event in events_in(drive.effects)][-2:] == [S.SUSPENDED_EV, S.CHARGING]
+
+
 # --- the safety process ------------------------------------------------------------------------------------------------------
 
 
