@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import Any
 from urllib.parse import urlsplit
 
 from controller.ocpp.transport import ConnectFailed, ConnectionLost
@@ -208,7 +209,8 @@ class MemoryNetwork:
     """The station's way to its CSMS; satisfies `transport.Connector`.
 
     keepalive_s: after how long both sides notice a half-open connection (ping interval plus pong timeout).
-    open_timeout_s: how long an attempt hangs on a stalled network before it fails.
+    open_timeout_s: how long an attempt hangs on a stalled network before it fails. keeps: how many of the newest passages
+    and attempts are kept at least, None for all.
     """
 
     def __init__(
@@ -219,11 +221,13 @@ class MemoryNetwork:
         latency_down_s: float = 0.0,
         keepalive_s: float = 40.0,
         open_timeout_s: float = 10.0,
+        keeps: int | None = None,
     ) -> None:
         self.latency_up_s = latency_up_s
         self.latency_down_s = latency_down_s
         self.journal: list[Passage] = []
         self.attempts: list[Attempt] = []
+        self._keeps = keeps
         self._server = server
         self._keepalive_s = keepalive_s
         self._open_timeout_s = open_timeout_s
@@ -252,6 +256,7 @@ class MemoryNetwork:
 
     def _note(self, url: str, offered: tuple[str, ...], headers: Mapping[str, str], outcome: str) -> None:
         self.attempts.append(Attempt(asyncio.get_running_loop().time(), url, offered, dict(headers), outcome))
+        _bound(self.attempts, self._keeps)
 
     async def _open(self, url: str, offered: tuple[str, ...], headers: Mapping[str, str]) -> MemoryEnd:
         await asyncio.sleep(self.latency_up_s + self.latency_down_s)
@@ -381,13 +386,11 @@ class MemoryNetwork:
         """The classic: the CSMS gets the CALL and acts on it, its answer is what the cut takes away."""
 
         def answered(text: str) -> bool:
-            wanted = message_id(text)
-            return any(
-                passage.direction is Direction.UP
-                and message_id(passage.text) == wanted
-                and call_action(passage.text) == action
-                for passage in reversed(self.journal)
-            )
+            frame = _frame(text)
+            if len(frame) < 3 or frame[0] not in (3, 4):
+                return False
+            asked = (p.text for p in reversed(self.journal) if p.direction is Direction.UP)
+            return next((call_action(each) for each in asked if message_id(each) == frame[1]), None) == action
 
         self.plan(Direction.DOWN, answered, Fate.LOSE_AND_CUT, times=times)
 
@@ -402,6 +405,7 @@ class MemoryNetwork:
                     self._rules.remove(rule)
                 break
         self.journal.append(Passage(asyncio.get_running_loop().time(), direction, text, fate))
+        _bound(self.journal, self._keeps)
         return fate, delay_s
 
     async def aclose(self) -> None:
@@ -411,6 +415,11 @@ class MemoryNetwork:
             task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await task
+
+
+def _bound(items: list[Any], keeps: int | None) -> None:
+    if keeps is not None and len(items) >= 2 * keeps:
+        del items[:-keeps]
 
 
 def calls(action: str) -> Callable[[str], bool]:

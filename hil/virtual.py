@@ -84,6 +84,12 @@ class VirtualClock:
         self._error = wall - self.true_wall()
         self._quality = ClockQuality.TRUSTED
 
+    def reboot(self, boot_id: str, *, wall_error: timedelta = timedelta(), trusted: bool = True) -> None:
+        """The machine boots anew: what it was taught of the time is gone. The monotonic clock does not begin again."""
+        self._boot_id = boot_id
+        self._error = wall_error
+        self._quality = ClockQuality.TRUSTED if trusted else ClockQuality.UNTRUSTED
+
     def step(self, by: timedelta) -> None:
         """Step the wall clock as a wrong NTP server or a technician would."""
         self._error += by

@@ -106,7 +106,7 @@ async def _serve(
         return FAILED
     if station.restart_reason is None:
         return 0
-    store.set_meta(_NEXT_BOOT, station.restart_reason.value)
+    remember_restart(store, station.restart_reason)
     return RESTART
 
 
@@ -197,6 +197,11 @@ def open_store(path: Path, clock: Clock) -> Store:
     if store.set_aside is not None:
         _log.error("the database was damaged and is kept as %s; a new one was begun", store.set_aside)
     return store
+
+
+def remember_restart(store: Store, reason: BootReason) -> None:
+    """Let the next start tell the CSMS why it happened."""
+    store.set_meta(_NEXT_BOOT, reason.value)
 
 
 def begin_boot(store: Store, clock: Clock) -> BootReason:

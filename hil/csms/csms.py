@@ -55,7 +55,7 @@ class Csms:
 
     subprotocols: what it speaks; the station's order decides. wall: the CSMS's own clock, aware UTC. passwords: stations
     that must authenticate (HTTP Basic); others need no key. stations: the only identities let in, None for any.
-    first_transaction_id: of the 1.6 counter.
+    first_transaction_id: of the 1.6 counter. keeps_frames: see `Log`.
     """
 
     def __init__(
@@ -70,8 +70,9 @@ class Csms:
         stations: Sequence[str] | None = None,
         first_transaction_id: int = 1,
         command_timeout_s: float = 30.0,
+        keeps_frames: int | None = None,
     ) -> None:
-        self.log = Log()
+        self.log = Log(keeps_frames)
         self.tokens = tokens or Tokens()
         self.behaviour = behaviour or Behaviour()
         self._subprotocols = tuple(subprotocols)
@@ -113,6 +114,10 @@ class Csms:
 
     def open_transaction(self, identity: str, evse: int | None = None) -> Transaction | None:
         return self._book.open_on(identity, evse)
+
+    def forget(self, transaction: Transaction) -> None:
+        """Forget a transaction that is over and settled, for a run without end."""
+        self._book.remove(transaction)
 
     def energy_wh(self, transaction_id: str) -> int:
         """Energy of a transaction as it would be billed, Wh. Raises StopIteration for an unknown id."""

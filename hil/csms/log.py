@@ -74,8 +74,12 @@ class Duplicate:
 
 @dataclass(slots=True)
 class Log:
-    """Everything in the order it happened. Observers are called at once, in the order of subscription."""
+    """Everything in the order it happened. Observers are called at once, in the order of subscription.
 
+    keeps: how many of the newest frames are kept at least, None for all; what runs for years needs a bound.
+    """
+
+    keeps: int | None = None
     frames: list[Frame] = field(default_factory=list)
     violations: list[Violation] = field(default_factory=list)
     duplicates: list[Duplicate] = field(default_factory=list)
@@ -84,6 +88,8 @@ class Log:
 
     def frame(self, frame: Frame) -> None:
         self.frames.append(frame)
+        if self.keeps is not None and len(self.frames) >= 2 * self.keeps:
+            del self.frames[: -self.keeps]
         for observer in self.frame_observers:
             observer(frame)
 

@@ -96,7 +96,7 @@ class StationCore:
         self._settings = settings
         self._boot_allowed_at_s = 0.0
         self._asked: set[str] = set()  # what a station that is not accepted was asked for (B02.FR.02)
-        self._used_ids: dict[str, str] = {}  # message id to the frame's text
+        self._used_ids: dict[str, int] = {}  # message id to the hash of the frame's text
         self._unanswered: tuple[str, str, float] | None = None  # the station's CALL in flight: id, action, since
         self._outgoing: dict[str, tuple[str, dict[str, Any]]] = {}  # our CALLs: id to action and payload
         self._count = 0
@@ -219,9 +219,10 @@ class StationCore:
         """One CALL in flight per direction (Part 4 §4.1.1); message ids never come again (§4.1.4)."""
         if self._unanswered is not None and now.monotonic_s - self._unanswered[2] < self._settings.call_timeout_s:
             self._violation(now, Kind.IN_FLIGHT, f"{action} while {self._unanswered[1]} is unanswered", text)
-        earlier = self._used_ids.setdefault(message_id, text)
-        identical_retry = self.version is Version.V16 and earlier == text  # OCPP-J 1.6 errata §3.1
-        if earlier is not text and not identical_retry:
+        earlier = self._used_ids.get(message_id)
+        self._used_ids[message_id] = hash(text)
+        identical_retry = self.version is Version.V16 and earlier == hash(text)  # OCPP-J 1.6 errata §3.1
+        if earlier is not None and not identical_retry:
             self._violation(now, Kind.FRAME, f"message id {message_id} used before", text)
 
     def _refusal(self, text: str, action: str, payload: dict[str, Any], now: Instant) -> tuple[str, str] | None:

@@ -121,6 +121,9 @@ class Book:
     def add(self, transaction: Transaction) -> None:
         self._by_key[(transaction.station, transaction.id)] = transaction
 
+    def remove(self, transaction: Transaction) -> None:
+        del self._by_key[(transaction.station, transaction.id)]
+
     def find(self, station: str, transaction_id: str) -> Transaction | None:
         return self._by_key.get((station, transaction_id))
 

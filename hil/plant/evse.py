@@ -56,6 +56,7 @@ class EvseModel:
         self.high = PeakHold(True, 0.0, now)
         self.low = PeakHold(False, 0.0, now)
         self.edges: deque[Edge] = deque(maxlen=EDGES_KEPT)
+        self.edge_count = 0  # ever, also of those not kept any more
         self.changes = 0  # counts what a controller or a spectator could notice
         self._step_at: float | None = None
         self._others_at = math.inf  # when something else than the settling pilot falls due
@@ -257,6 +258,7 @@ class EvseModel:
         if self._seen.get(what, _UNSEEN) != value:
             if what in self._seen:
                 self.edges.append(Edge(now, what, value))
+                self.edge_count += 1
                 self.changes += 1
             self._seen[what] = value
 

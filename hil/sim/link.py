@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 
 from controller.logic.evse import EvseFacts, StationMessage
 from controller.station.safety_link import RETRY_S, SafetyConnected, SafetyDisconnected, SafetyNews
@@ -11,20 +11,32 @@ from hil.sim.safety import SimSafety
 
 
 class SimLink:
-    """Satisfies `SafetyLink`. One station at a time; `safety` is None while no safety process lives."""
+    """Satisfies `SafetyLink`. One station at a time, and one safety process.
+
+    on_connected: called whenever the two have found each other. on_sent: gets what arrives at the safety process.
+    """
 
     renewal_s = 1.5  # less often than on the socket, for speed, and still within the lease
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        on_connected: Callable[[], None] = lambda: None,
+        on_sent: Callable[[StationMessage], None] = lambda message: None,
+    ) -> None:
         self._loop = loop
+        self._on_connected = on_connected
+        self._on_sent = on_sent
         self._queue: asyncio.Queue[SafetyNews] | None = None
         self._safety: SimSafety | None = None
+        self._coming: SimSafety | None = None
         self._is_frozen = False
 
     # --- the station's end ---
 
     def send(self, message: StationMessage) -> None:
         if self._safety is not None and self._queue is not None and not self._is_frozen:
+            self._on_sent(message)
             self._safety.receive(message)
 
     async def news(self) -> AsyncIterator[SafetyNews]:
@@ -44,14 +56,20 @@ class SimLink:
     def freeze_station(self, frozen: bool) -> None:
         """The station hangs: nothing it means to say gets out, the socket stays open."""
         self._is_frozen = frozen
+        if frozen and self._safety is not None:
+            self._safety.station_froze()
 
     # --- the safety process's end ---
 
     def safety_started(self, safety: SimSafety) -> None:
+        """The station finds its socket at its next try."""
+        self._coming = safety
         self._loop.call_later(RETRY_S, self._appear, safety)
 
     def _appear(self, safety: SimSafety) -> None:
-        self._safety = safety
+        if self._coming is not safety:
+            return  # it has died before anybody found it
+        self._safety, self._coming = safety, None
         if self._queue is not None:
             self._connect(safety)
 
@@ -59,9 +77,10 @@ class SimLink:
         if self._queue is not None:
             self._queue.put_nowait(SafetyConnected())
         safety.connected()
+        self._on_connected()
 
     def safety_died(self) -> None:
-        self._safety = None
+        self._safety = self._coming = None
         if self._queue is not None:
             self._queue.put_nowait(SafetyDisconnected())
 

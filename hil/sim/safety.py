@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from controller.config.board import BoardConfig
-from controller.logic.evse import EvseFacts, Heartbeat, StationMessage
+from controller.logic.evse import EvseFacts, Heartbeat, Permit, PermitWithdrawn, StationMessage
 from controller.safety.ports import BoardPorts, EvsePorts
 from controller.safety.supervisor import OnBreach, SafetySupervisor
 from controller.wiring_safety import evse_config
@@ -23,12 +24,17 @@ from drivers.mock.ports import (
 from hil.plant.plant import Plant
 
 PERIOD_S = 0.010
+IMPLIED_LEASE_S = 1e6
 
 
 class SimSafety:
     """One life of the safety process. Breaches of the invariants raise in the loop: a run that breaks one cannot pass.
 
-    on_facts: gets what would go up the socket, changes only: unchanged facts are implied. Dies by `kill`, hangs by `hang` until `resume`.
+    on_facts: gets what would go up the socket, changes only: unchanged facts are implied. on_failure: gets what went wrong.
+    Dies by `kill`, hangs by `hang` until `resume`.
+
+    implies_renewals: a renewal that says nothing new costs no pass; the lease then runs on until the station freezes or is
+    lost, which is told by `station_froze` and `station_lost`. That it does renew in time is checked all the same.
     """
 
     def __init__(
@@ -39,18 +45,22 @@ class SimSafety:
         run_id: str,
         on_facts: Callable[[Sequence[EvseFacts]], None],
         on_failure: Callable[[BaseException], None],
+        *,
+        implies_renewals: bool = True,
     ) -> None:
         self._plant = plant
         self._loop = loop
         self._on_facts = on_facts
         self._on_failure = on_failure
+        self._implies_renewals = implies_renewals
         self._watchdog = SimWatchdog(plant)
         self._station_listens = False
         self._runs = True
         self._timer: asyncio.TimerHandle | None = None
         self._last_pass_s = float("-inf")
+        self._permits: dict[int, tuple[Permit, float]] = {}  # the newest of each EVSE, and when it came
         self.supervisor = SafetySupervisor(
-            [_ports(plant, board, evse.id) for evse in board.evses],
+            [self._ports(board, evse.id) for evse in board.evses],
             BoardPorts(self._watchdog, SimInput(plant, "mains"), SimInput(plant, "estop")),
             loop.time(),
             run_id,
@@ -67,13 +77,30 @@ class SimSafety:
         self._wake()
 
     def receive(self, message: StationMessage) -> None:
-        if self._runs and not isinstance(message, Heartbeat):
-            self.supervisor.receive(message, self._loop.time())
-            self._wake()
+        if not self._runs or isinstance(message, Heartbeat):
+            return
+        if isinstance(message, Permit) and self._implies_renewals:
+            if self._says_nothing_new(message):
+                return
+            message = replace(message, lease_s=IMPLIED_LEASE_S)
+        elif isinstance(message, PermitWithdrawn):
+            self._permits.pop(message.evse_id, None)
+        self.supervisor.receive(message, self._loop.time())
+        self._wake()
 
     def station_lost(self) -> None:
         self._station_listens = False
-        self.supervisor.station_lost(self._loop.time())
+        self._permits.clear()
+        if self._runs:
+            self.supervisor.station_lost(self._loop.time())
+            self._wake()
+
+    def station_froze(self) -> None:
+        """It sends nothing any more: what it sent last runs out."""
+        now = self._loop.time()
+        for permit, at_s in self._permits.values():
+            self.supervisor.receive(replace(permit, lease_s=max(0.0, at_s + permit.lease_s - now)), now)
+        self._permits.clear()
         self._wake()
 
     # --- its fate ---
@@ -114,6 +141,7 @@ class SimSafety:
         self._last_pass_s = now
         try:
             self._plant.advance(now)
+            self._renew(now)
             self.supervisor.pass_(now)
         except AssertionError as breach:
             self._on_failure(breach)
@@ -128,15 +156,48 @@ class SimSafety:
         if due is not None:
             self._plan(max(due, now + PERIOD_S))
 
+    # --- renewals ---
 
-def _ports(plant: Plant, board: BoardConfig, evse_id: int) -> EvsePorts:
-    built = next(evse for evse in board.evses if evse.id == evse_id)
-    return EvsePorts(
-        config=evse_config(built, PERIOD_S),
-        pilot_driver=SimPilotDriver(plant, evse_id),
-        pilot_sense=SimPilotSense(plant, evse_id),
-        contactor=SimContactor(plant, evse_id),
-        proximity=SimProximity(plant, evse_id) if built.proximity is not None else None,
-        lock=SimLock(plant, evse_id) if built.lock is not None else None,
-        residual=SimResidual(plant, evse_id) if built.residual is not None else None,
-    )
+    def _says_nothing_new(self, permit: Permit) -> bool:
+        """Whether a permit is what stands already, but for the age of its measurements."""
+        now, before = self._loop.time(), self._permits.get(permit.evse_id)
+        self._permits[permit.evse_id] = (permit, now)
+        if before is None or self.supervisor.channels[permit.evse_id].machine.permit is None:
+            return False
+        if now - before[1] > permit.lease_s:
+            self._on_failure(
+                AssertionError(f"EVSE {permit.evse_id}: permit renewed only after {now - before[1]:.1f} s")
+            )
+        return _without_age(permit) == _without_age(before[0])
+
+    def _renew(self, now: float) -> None:
+        """What the renewals since the last pass brought: measurements as old as they are now."""
+        for permit, at_s in self._permits.values():
+            if now - at_s > permit.lease_s:
+                raise AssertionError(f"EVSE {permit.evse_id}: permit not renewed for {now - at_s:.1f} s")
+            machine = self.supervisor.channels[permit.evse_id].machine
+            if permit.measurements is not None and machine.permit is not None:
+                measurements = replace(permit.measurements, age_s=permit.measurements.age_s + now - at_s)
+                self.supervisor.receive(replace(permit, lease_s=IMPLIED_LEASE_S, measurements=measurements), now)
+
+    def _ports(self, board: BoardConfig, evse_id: int) -> EvsePorts:
+        plant = self._plant
+        built = next(evse for evse in board.evses if evse.id == evse_id)
+        config = evse_config(built, PERIOD_S)
+        if self._implies_renewals:
+            config = replace(config, longest_lease_s=IMPLIED_LEASE_S)
+        return EvsePorts(
+            config=config,
+            pilot_driver=SimPilotDriver(plant, evse_id),
+            pilot_sense=SimPilotSense(plant, evse_id),
+            contactor=SimContactor(plant, evse_id),
+            proximity=SimProximity(plant, evse_id) if built.proximity is not None else None,
+            lock=SimLock(plant, evse_id) if built.lock is not None else None,
+            residual=SimResidual(plant, evse_id) if built.residual is not None else None,
+        )
+
+
+def _without_age(permit: Permit) -> tuple[object, ...]:
+    measured = permit.measurements
+    values = (measured.current_a, measured.voltage_v) if measured is not None else None
+    return (permit.max_current_a, permit.phases, permit.charging_record_id, permit.lease_s, values)

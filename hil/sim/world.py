@@ -8,23 +8,19 @@ anywhere ends the run with an error.
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import shutil
-from collections.abc import Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from datetime import timedelta
 from pathlib import Path
 from random import Random
 from typing import Any
 
 from controller.config import load_board, load_station
-from controller.ocpp.device_model import DeviceModel
-from controller.ocpp.transport import Connector
+from controller.logic.invariants import Breach
+from controller.safety.supervisor import InvariantBroken
 from controller.station.app import Station
 from controller.station.events import EventBus
-from controller.station.main import DATABASE, compose
+from controller.store.database import StoreLimits
 from controller.store.store import Store
-from controller.wiring_station import StationDevices
-from drivers.bus import Buses
-from drivers.mock.ports import SimMeter, SimReader
 from hil.bench.layout import Layout
 from hil.csms.csms import Csms
 from hil.csms.schemas import Version
@@ -33,20 +29,24 @@ from hil.plant.plant import Plant
 from hil.rig import RigSettings, station_toml
 from hil.sim.link import SimLink
 from hil.sim.plant_time import PlantTime
+from hil.sim.process import RESTART_S, StationProcess, Surroundings
 from hil.sim.safety import SimSafety
+from hil.sim.watch import PlantWatch
 from hil.virtual import VirtualClock
 
 IDENTITY = "SIM-1"
 LATENCY_S = 0.03
-RESTART_S = 2.0  # until the supervisor has a dead process running again
-_SUBPROTOCOLS = {"1.6": Version.V16, "2.0.1": Version.V201}
+# Files are copied, not power-cycled: what a kill takes away here does not depend on fsync.
+LIMITS = StoreLimits(durable=False)
+SUBPROTOCOLS = {"1.6": Version.V16, "2.0.1": Version.V201}
 
 
 class SimWorld:
     """One station and its world. Use as an asynchronous context manager on a virtual loop.
 
-    directory: for the real files. versions: what the station offers, preferred first; the CSMS speaks both. variables, keys,
-    station: as in `RigSettings`. clock_error: see `VirtualClock`.
+    directory: for the real files. version: of OCPP, what the station offers; the CSMS speaks both. variables, keys, station:
+    as in `RigSettings`. wall_error, trusted: of the clock at the first boot, see `VirtualClock`. keeps: how many frames the
+    CSMS and the network remember, None for all. implies_renewals: see `SimSafety`.
     """
 
     def __init__(
@@ -58,38 +58,49 @@ class SimWorld:
         variables: Mapping[str, Any] | None = None,
         keys: Mapping[str, Any] | None = None,
         station: Mapping[str, Any] | None = None,
+        wall_error: timedelta = timedelta(),
+        trusted: bool = True,
+        limits: StoreLimits = LIMITS,
+        keeps: int | None = None,
+        implies_renewals: bool = True,
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._directory = directory
-        self._random = Random(seed)
+        self._failure: asyncio.Future[None] = self._loop.create_future()
         settings = RigSettings(
             "ws://csms.sim/ocpp",
-            [_SUBPROTOCOLS[version].value],
+            [SUBPROTOCOLS[version].value],
             IDENTITY,
             dict(variables or {}),
             dict(keys or {}),
             dict(station or {}),
         )
-        file = directory / "pilotline.toml"
         directory.mkdir(parents=True, exist_ok=True)
+        file = directory / "pilotline.toml"
         file.write_text(station_toml(settings, directory / "state", directory / "run"))
-        self.config = load_station(file)
-        self.board = load_board(self.config.board, self.config.run_dir)
+        config = load_station(file)
+        self.board = load_board(config.board, config.run_dir)
         layout = Layout.of(self.board)
-        self.clock = VirtualClock(self._loop)
+        self.version = version
+        self.clock = VirtualClock(self._loop, wall_error=wall_error, trusted=trusted)
         self.plant = Plant(
             layout.evses, self._loop.time(), readers=layout.plant_readers(), seed=seed, clock=self._loop.time
         )
         self._plant_time = PlantTime(self.plant, self._loop)
-        self.csms = Csms(subprotocols=(Version.V201, Version.V16), wall=self.clock.true_wall)
-        self.network = MemoryNetwork(self.csms, latency_up_s=LATENCY_S, latency_down_s=LATENCY_S)
-        self.link = SimLink(self._loop)
+        self.witness = PlantWatch(self.plant, self._fail_by_breaches)
+        self.csms = Csms(subprotocols=(Version.V201, Version.V16), wall=self.clock.true_wall, keeps_frames=keeps)
+        self.network = MemoryNetwork(self.csms, latency_up_s=LATENCY_S, latency_down_s=LATENCY_S, keeps=keeps)
+        self.link = SimLink(self._loop, self.witness.monitor.station_returned)
+        self.events = EventBus(self.clock)
         self.safety: SimSafety | None = None
-        self.station: Station | None = None
-        self.store: Store | None = None
-        self._station_task: asyncio.Task[None] | None = None
-        self._starts = 0
-        self._failure: asyncio.Future[None] = self._loop.create_future()
+        self._implies_renewals = implies_renewals
+        self._safety_starts = 0
+        self._boots = 1
+        around = Surroundings(
+            config, self.board, self.clock, self.plant, self.network, self.link, self.events, Random(seed), limits
+        )
+        self._process = StationProcess(around, self.fail)
+        self._powering: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> SimWorld:
         self.start_safety()
@@ -97,17 +108,32 @@ class SimWorld:
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if self._station_task is not None:
-            self.station_or_fail.stop()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._station_task
+        if self._powering is not None:
+            await self._powering
+        await self._process.stop()
         if self.safety is not None:
             self.safety.kill()
+        self.witness.stop()
         self._plant_time.stop()
         await self.network.aclose()
         if kind is None and self._failure.done():
             self._failure.result()
         self._failure.cancel()
+
+    # --- what is there ---
+
+    @property
+    def now(self) -> float:
+        """Virtual seconds."""
+        return self._loop.time()
+
+    @property
+    def station(self) -> Station | None:
+        return self._process.station
+
+    @property
+    def store(self) -> Store | None:
+        return self._process.store
 
     @property
     def station_or_fail(self) -> Station:
@@ -115,6 +141,18 @@ class SimWorld:
         if self.station is None:
             raise RuntimeError("the station is not running")
         return self.station
+
+    @property
+    def store_or_fail(self) -> Store:
+        """The running station's store. Raises RuntimeError while there is none."""
+        if self.store is None:
+            raise RuntimeError("the station is not running")
+        return self.store
+
+    def evse(self, evse: int) -> dict[str, Any]:
+        """What the plant sees of one EVSE."""
+        found: dict[str, Any] = next(each for each in self.plant.verb("state")["evses"] if each["id"] == evse)
+        return found
 
     # --- driving it ---
 
@@ -124,7 +162,7 @@ class SimWorld:
         if name == "network":
             (self.network.bring_up if args["up"] else self.network.take_down)()
         if name == "power_cut":
-            self._loop.create_task(self.power_cut())
+            self._powering = self._loop.create_task(self.power_cut())
         return answer
 
     async def sleep(self, seconds: float) -> None:
@@ -140,7 +178,7 @@ class SimWorld:
             self._failure.result()
         return task.result()
 
-    async def until(self, holds: Any, timeout_s: float, what: str, *, step_s: float = 0.1) -> Any:
+    async def until(self, holds: Callable[[], Any], timeout_s: float, what: str, *, step_s: float = 0.1) -> Any:
         """Let time pass until `holds()` is true. Raises AssertionError naming `what`."""
         deadline = self._loop.time() + timeout_s
         while not (value := holds()):
@@ -149,17 +187,19 @@ class SimWorld:
             await self.sleep(step_s)
         return value
 
-    def evse(self, evse: int) -> dict[str, Any]:
-        """What the plant sees of one EVSE."""
-        found: dict[str, Any] = next(each for each in self.plant.verb("state")["evses"] if each["id"] == evse)
-        return found
-
     # --- lives and deaths ---
 
     def start_safety(self) -> None:
-        self._starts += 1
+        self._safety_starts += 1
+        self.witness.monitor.safety_started(self._loop.time())
         self.safety = SimSafety(
-            self.plant, self.board, self._loop, f"run-{self._starts}", self.link.facts, self._fail_with
+            self.plant,
+            self.board,
+            self._loop,
+            f"run-{self._safety_starts}",
+            self.link.facts,
+            self.fail,
+            implies_renewals=self._implies_renewals,
         )
         self.link.safety_started(self.safety)
 
@@ -168,84 +208,63 @@ class SimWorld:
         if self.safety is not None:
             self.safety.kill()
             self.safety = None
+            self.witness.judge(self.witness.monitor.safety_died(self._loop.time()))
             self.link.safety_died()
 
     def start_station(self) -> None:
-        self._station_task = self._loop.create_task(self._run_station())
+        self._process.start()
 
     async def stop_station(self) -> None:
         """SIGTERM: an orderly end."""
-        self.station_or_fail.stop()
-        if self._station_task is not None:
-            await self._station_task
+        await self._process.stop()
+        self._note_station_died()
 
     async def kill_station(self) -> None:
         """SIGKILL: what was not committed is gone, and nothing tidies up."""
-        task, self._station_task = self._station_task, None
-        if task is None:
-            return
-        kept = self._keep_files()
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
-        self._restore_files(kept)
+        self._note_station_died()
+        await self._process.kill()
 
-    async def power_cut(self, dark_s: float = 5.0) -> None:
-        """Everything that runs dies at once; power is back after `dark_s`, and both processes start."""
+    def freeze_station(self, frozen: bool) -> None:
+        """The station hangs, as far as the safety process can tell."""
+        self.link.freeze_station(frozen)
+        if frozen:
+            self.witness.judge(self.witness.monitor.station_died(self._loop.time(), hangs=True))
+        else:
+            self.witness.monitor.station_returned()
+
+    async def power_cut(
+        self, dark_s: float = 5.0, *, wall_error: timedelta = timedelta(), trusted: bool = True
+    ) -> None:
+        """Everything that runs dies at once; power is back after `dark_s`, the machine boots and starts both processes.
+
+        wall_error, trusted: of the clock after the boot.
+        """
         self.kill_safety()
+        self.plant.power_cut()
         await self.kill_station()
         await asyncio.sleep(dark_s)
+        self._boots += 1
+        self.clock.reboot(f"boot-{self._boots}", wall_error=wall_error, trusted=trusted)
         self.start_safety()
         self.start_station()
 
-    def _keep_files(self) -> Path:
-        kept = self._directory / "killed"
-        shutil.rmtree(kept, ignore_errors=True)
-        shutil.copytree(self.config.state_dir, kept)
-        return kept
+    async def restart_safety(self, dead_s: float = RESTART_S) -> None:
+        self.kill_safety()
+        await self.sleep(dead_s)
+        self.start_safety()
 
-    def _restore_files(self, kept: Path) -> None:
-        shutil.rmtree(self.config.state_dir)
-        kept.rename(self.config.state_dir)
+    async def restart_station(self, dead_s: float = RESTART_S) -> None:
+        await self.kill_station()
+        await self.sleep(dead_s)
+        self.start_station()
 
-    async def _run_station(self) -> None:
-        self.config.state_dir.mkdir(parents=True, exist_ok=True)
-        store = Store.open(self.config.state_dir / DATABASE, self.clock, random=self._random)
-        meters = {evse.id: SimMeter(self.plant, evse.id) for evse in self.board.evses if evse.meter is not None}
-        readers = tuple(
-            (SimReader(self.plant, name, "ISO14443" if model.reader.kind == "uid" else "Local"), model.reader.evse)
-            for name, model in self.plant.readers.items()
-        )
-        devices = StationDevices(dict(meters), readers, Buses((), ()))
-
-        def connect(_: DeviceModel) -> Connector:
-            return self.network
-
-        station, client = compose(
-            self.config, self.board, self.clock, store, devices, EventBus(self.clock), self.link, connect, self._random
-        )
-        self.station, self.store = station, store
-        client_task = self._loop.create_task(client.run())
-        client_task.add_done_callback(self._fail_if_failed)
-        try:
-            await station.run()
-        except asyncio.CancelledError:
-            raise
-        except BaseException as error:  # noqa: BLE001 - the world's supervisor: whatever it was fails the run
-            self._fail_with(error)
-        finally:
-            self.station = None
-            client_task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await client_task
-            self.network.cut()
-            self.link.station_died()
-            store.close()
-
-    def _fail_if_failed(self, task: asyncio.Task[None]) -> None:
-        if not task.cancelled() and (error := task.exception()) is not None:
-            self._fail_with(error)
-
-    def _fail_with(self, error: BaseException) -> None:
+    def fail(self, error: BaseException) -> None:
+        """End the run with this, unless something else was wrong before."""
         if not self._failure.done():
             self._failure.set_exception(error)
+
+    def _note_station_died(self) -> None:
+        self.witness.judge(self.witness.monitor.station_died(self._loop.time()))
+
+    def _fail_by_breaches(self, breaches: Sequence[Breach]) -> None:
+        self.fail(InvariantBroken(breaches))
