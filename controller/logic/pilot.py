@@ -225,6 +225,8 @@ class PilotMachine:
 
     def station_lost(self) -> None:
         self._drop_permit(Reason.STATION_LOST)
+        if self._wish:
+            self._wish = None  # nobody is left who could let go of a kept cable
 
     def lock_wished(self, locked: bool) -> None:
         self._wish = locked
@@ -412,9 +414,13 @@ class PilotMachine:
     def _lock_wanted(self) -> Wanted:
         if self.plug is PlugState.UNKNOWN or self.plateau.is_blind:
             return Wanted.AS_IT_IS
-        if self.plug is PlugState.UNPLUGGED or self._wish is False:
+        if self._wish is False or (self.plug is PlugState.UNPLUGGED and not self._keeps_cable()):
             return Wanted.UNLOCKED
         return Wanted.LOCKED
+
+    def _keeps_cable(self) -> bool:
+        """The vehicle has let go of its end: the cable stays for its owner while the station wishes so and it is there."""
+        return self._wish is True and not self.proximity.is_empty
 
     def _may_unlock(self) -> bool:
         return self.supply not in ENERGISED and self.mirror.is_proven_open and not self.faults.has("contactor_welded")

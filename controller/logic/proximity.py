@@ -96,6 +96,11 @@ class Proximity:
         self.has_changed = False
 
     @property
+    def is_empty(self) -> bool:
+        """There is no plug in the socket: enough samples say so."""
+        return self.last is Coding.NONE and self._count >= SAMPLES
+
+    @property
     def is_settling(self) -> bool:
         """More samples of the same resistance would change something."""
         if self._count >= SAMPLES:

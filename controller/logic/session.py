@@ -175,6 +175,13 @@ class Session:
         return running and self._was_connected and not self._is_plugged
 
     @property
+    def ended_at_ev_side(self) -> bool:
+        """The EV's end was unplugged, and that ended what was authorised (StopTxOnEVSideDisconnect = true)."""
+        ending = self._billing.ending
+        ends_by_it = ending is not None and ending.reason is StopReason.EV_DISCONNECTED
+        return not self._is_plugged and self._authorization is None and (ends_by_it or self.keeps_cable)
+
+    @property
     def stopping_faults(self) -> tuple[str, ...]:
         return tuple(f for f in self._facts.faults if self._rules.stops_charging(f)) if self._facts else ()
 

@@ -269,7 +269,7 @@ class Commands(Core):
         )
         row = FAULTS.get(fault)
         info = row.title if row is not None else ""
-        if not info and session.ev_has_left:
+        if not info and (session.ev_has_left or session.ended_at_ev_side):
             info = "EV side disconnected"  # 1.6 §4.9
         return StatusReport(connector_status(seen), fault, info)
 

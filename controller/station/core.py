@@ -317,6 +317,22 @@ class Core:
                 return runner
         return self.lobby
 
+    def answer_elsewhere(self, answer: to.AuthorizationAnswered) -> to.AuthorizationAnswered:
+        """Let a token that only its answer shows to be of a running session's group stop that (C01.FR.03, 1.6 §3.4).
+
+        Return what remains of the answer for the place where it was presented.
+        """
+        if not answer.is_accepted or not answer.group or answer.ask is not to.AskFor.START:
+            return answer
+        for runner in self.runners.values():
+            given = runner.session.authorization
+            if given is not None and given.group == answer.group:
+                runner.post(replace(answer, ask=to.AskFor.STOP))
+                return replace(
+                    answer, is_accepted=False, why=f"it stops the session of its group at EVSE {runner.evse_id}"
+                )
+        return answer
+
     # --- what runners share ----------------------------------------------------------------------------------------------------
 
     def gate(self, evse_id: int | None) -> to.GateChanged:

@@ -53,6 +53,8 @@ class Parts(Protocol):
 
     def note_plug(self, transaction_id: str, plug_key: tuple[str, int]) -> None: ...
 
+    def answer_elsewhere(self, answer: to.AuthorizationAnswered) -> to.AuthorizationAnswered: ...
+
 
 class Runner:
     """feed: None for the place of those who authorise before any EVSE is known."""
@@ -226,7 +228,7 @@ class Runner:
 
     async def _authorize(self, ask: to.Authorize) -> None:
         answer = await self._parts.authorizer.check(ask, self.evse_id)
-        self.post(answer)
+        self.post(answer if self.feed is not None else self._parts.answer_elsewhere(answer))
 
     def _follow_transaction(self) -> None:
         """Note what the running transaction is and which plug-in it is on."""

@@ -183,6 +183,7 @@ class Octt:
         await self.swipe(token)
         await self.energised(connector)
         await self.status("Charging", connector)
+        await self.world.sleep(5)  # the card reader lets the same card rest for a while
         transaction = self.csms.open_transaction(IDENTITY, connector)
         assert transaction is not None
         self.mark()

@@ -516,6 +516,27 @@ def test_16_an_unlock_wish_stops_first_and_unlocks_only_when_open(make: Make) ->
     time_until(world, world.contact_closed, 15.0)
 
 
+def test_a_cable_is_kept_while_wished_after_the_vehicle_let_go_of_its_end(make: Make) -> None:
+    world = make()
+    world.charge()
+    world.supervisor.receive(LockWish(1, True), world.now)
+    world.verb("unplug", evse=1)
+    world.run(10.0)
+    assert not world.contact_closed() and world.facts().lock is LockState.LOCKED
+    world.supervisor.receive(LockWish(1, False), world.now)
+    assert time_until(world, lambda: world.facts().lock is LockState.UNLOCKED, 8.0) < 1.0
+
+
+def test_a_kept_cable_is_let_go_when_the_station_dies(make: Make) -> None:
+    world = make()
+    world.charge()
+    world.supervisor.receive(LockWish(1, True), world.now)
+    world.verb("unplug", evse=1)
+    world.run(2.0)
+    world.supervisor.station_lost(world.now)
+    time_until(world, lambda: world.facts().lock is LockState.UNLOCKED, 8.0)
+
+
 @pytest.mark.parametrize(("amps", "within"), [(19.0, 14.0), (40.0, 2.0)])
 def test_22_over_current_stops(make: Make, amps: float, within: float) -> None:
     world = make()
