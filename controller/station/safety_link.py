@@ -16,7 +16,7 @@ from controller.logic.evse import EvseFacts, StationMessage
 _log = logging.getLogger(__name__)
 
 RETRY_S = 0.25
-SILENCE_S = 2.0  # facts come twice a second at least: after this long without any, the safety process hangs
+SILENCE_S = 2.0  # facts come at least twice a second
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +46,13 @@ class SafetyLink(Protocol):
 
 
 class SocketSafetyLink:
-    """A client of the safety process's seqpacket socket at `path`."""
+    """A client of the safety process's seqpacket socket at `path`. silence_s: without facts for so long, it hangs."""
 
     renewal_s = 0.5  # a quarter of the lease
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, silence_s: float = SILENCE_S) -> None:
         self._path = path
+        self._silence_s = silence_s
         self._socket: socket.socket | None = None
         self._told_absent = False
 
@@ -103,12 +104,10 @@ class SocketSafetyLink:
 
     async def _facts(self, connection: socket.socket) -> AsyncIterator[EvseFacts]:
         """Yield facts to the end of the connection, or until they fail to come."""
-        loop = asyncio.get_running_loop()
         while True:
             try:
-                async with asyncio.timeout(SILENCE_S):
-                    packet = await loop.sock_recv(connection, MAX_PACKET)
-            except TimeoutError:
+                packet = await self._next_packet(connection)
+            except BlockingIOError:
                 _log.error("the safety process says nothing: it hangs")
                 return
             except OSError:
@@ -122,3 +121,11 @@ class SocketSafetyLink:
                 continue
             if isinstance(message, EvseFacts):
                 yield message
+
+    async def _next_packet(self, connection: socket.socket) -> bytes:
+        """Raises BlockingIOError when none came in time. It may have been we who hung: then there is one waiting."""
+        try:
+            async with asyncio.timeout(self._silence_s):
+                return await asyncio.get_running_loop().sock_recv(connection, MAX_PACKET)
+        except TimeoutError:
+            return connection.recv(MAX_PACKET)

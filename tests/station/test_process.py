@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import socket
+import time
 from pathlib import Path
 
 import pytest
@@ -64,6 +65,30 @@ def test_the_safety_link_connects_late_survives_garbage_and_comes_back(tmp_path:
         listener.close()
 
     asyncio.run(run())
+
+
+@pytest.mark.wire
+def test_a_safety_process_that_hangs_counts_as_gone_but_our_own_hanging_does_not(tmp_path: Path) -> None:
+    path = tmp_path / "safety.sock"
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    listener.bind(str(path))
+    listener.listen()
+
+    async def run() -> None:
+        news = SocketSafetyLink(path, silence_s=0.2).news()
+        assert await anext(news) == SafetyConnected()
+        peer, _ = listener.accept()
+        waiting = asyncio.ensure_future(anext(news))
+        await asyncio.sleep(0)
+        peer.send(encode(FREE))
+        time.sleep(0.3)  # noqa: ASYNC251 - we hang, and the packet waits
+        assert await waiting == FREE
+        assert await asyncio.wait_for(anext(news), 5) == SafetyDisconnected()
+        await news.aclose()  # type: ignore[attr-defined]
+        peer.close()
+
+    asyncio.run(run())
+    listener.close()
 
 
 def test_wrong_variables_and_keys_are_told_all_at_once(tmp_path: Path) -> None:
