@@ -10,24 +10,25 @@ import asyncio
 import functools
 import inspect
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
 from hil.csms.csms import CommandFailed
 from hil.csms.log import Frame, Party
 from hil.csms.transactions import Transaction
 from hil.memory import Direction
-from hil.sim.world import IDENTITY, RESTART_S, SimWorld
+from hil.sim.world import IDENTITY, SimWorld
 from hil.virtual import START_S, run_virtual
 
 TAG = "04A2B3C4D5E680"
 FRIEND = "04B1C2D3E4F580"  # of the same parent where a scenario says so
 STRANGER = "04FFEEDDCCBB80"
 PARENT = "FAMILY"
+RESTART_S = 2.0  # until the supervisor has a process running again that ended as it was told to
 
-Test = Callable[..., Awaitable[None]]
+Test = Callable[..., Coroutine[Any, Any, None]]
 
 
 class Octt:
@@ -213,6 +214,21 @@ def at(text: str) -> datetime:
     return datetime.fromisoformat(text)
 
 
+@overload
+def scenario(test: Test) -> Callable[..., None]: ...
+
+
+@overload
+def scenario(
+    *,
+    keys: Mapping[str, Any] | None = ...,
+    variables: Mapping[str, Any] | None = ...,
+    station: Mapping[str, Any] | None = ...,
+    boot: bool = ...,
+    may_break: tuple[str, ...] = ...,
+) -> Callable[[Test], Callable[..., None]]: ...
+
+
 def scenario(
     test: Test | None = None,
     *,
@@ -221,7 +237,7 @@ def scenario(
     station: Mapping[str, Any] | None = None,
     boot: bool = True,
     may_break: tuple[str, ...] = (),
-) -> Any:
+) -> Callable[..., None] | Callable[[Test], Callable[..., None]]:
     """Play an asynchronous test whose first parameter is the `Octt`. keys, variables, station: as configured at the site.
 
     boot: it begins with a station that is accepted; else with one that just starts.
