@@ -17,6 +17,7 @@ _log = logging.getLogger(__name__)
 
 RETRY_S = 0.25
 SILENCE_S = 2.0  # facts come at least twice a second
+SECOND_LOOK_S = 0.05  # it may have been we who hung: then something waits to be read
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,9 +124,13 @@ class SocketSafetyLink:
                 yield message
 
     async def _next_packet(self, connection: socket.socket) -> bytes:
-        """Raises BlockingIOError when none came in time. It may have been we who hung: then there is one waiting."""
+        """Raises BlockingIOError when none came in time."""
+        receiving = asyncio.ensure_future(asyncio.get_running_loop().sock_recv(connection, MAX_PACKET))
         try:
-            async with asyncio.timeout(self._silence_s):
-                return await asyncio.get_running_loop().sock_recv(connection, MAX_PACKET)
-        except TimeoutError:
-            return connection.recv(MAX_PACKET)
+            for wait_s in (self._silence_s, SECOND_LOOK_S):
+                await asyncio.wait([receiving], timeout=wait_s)
+                if receiving.done():
+                    return receiving.result()
+        finally:
+            receiving.cancel()
+        raise BlockingIOError
