@@ -550,7 +550,7 @@ class Session:
             authorized=self._authorization is not None,
             offers=self._has_permit and self._energy.is_offered and not self.stopping_faults,
             asks=facts is not None and facts.pilot in _ASKING_PILOT,
-            closed=facts is not None and facts.contactor is ContactorState.CLOSED,
+            closed=self._is_linked and facts is not None and facts.contactor is ContactorState.CLOSED,
             flows=self._energy.flows,
             patience_over=self._energy.is_patience_over,
             previous=self._state,

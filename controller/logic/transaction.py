@@ -148,12 +148,17 @@ class Supply:
     previous: ChargingState | None
 
 
+_UNDER_POWER = (ChargingState.CHARGING, ChargingState.SUSPENDED_EV, ChargingState.SUSPENDED_EVSE)
+
+
 def charging_state(supply: Supply) -> ChargingState:
     """Return the state of the charging process (ChargingStateEnumType)."""
     if not supply.connected:
         return ChargingState.IDLE
     if not supply.authorized:
-        return ChargingState.EV_CONNECTED
+        # The card only asks for the end: until the contactor is open it has not come (Part 6, EVConnectedPostSession).
+        is_ending = supply.closed and supply.previous in _UNDER_POWER
+        return supply.previous if is_ending and supply.previous is not None else ChargingState.EV_CONNECTED
     if not supply.offers:
         return ChargingState.SUSPENDED_EVSE  # also where the EV has suspended, too
     if supply.closed and supply.asks:

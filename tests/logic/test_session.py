@@ -206,8 +206,8 @@ def test_unplugging_ends_with_ev_disconnected() -> None:
 def test_the_reason_is_what_initiated_the_end() -> None:
     drive = charging(Drive(rules("PowerPathClosed", "EVConnected")))
     effects = drive.send(to.TokenPresented(ANNA))
-    assert brief(effects) == [(K.UPDATED, T.STOP_AUTHORIZED, S.EV_CONNECTED)]
-    assert not events_in(drive.open_contactor())
+    assert brief(effects) == [(K.UPDATED, T.STOP_AUTHORIZED, S.CHARGING)]
+    assert brief(drive.open_contactor()) == [(K.UPDATED, T.CHARGING_STATE_CHANGED, S.EV_CONNECTED)]
     (ended,) = events_in(drive.unplug())
     assert (ended.trigger, ended.stopped_reason) == (T.EV_COMMUNICATION_LOST, R.LOCAL)
 
@@ -382,7 +382,8 @@ def test_invalid_id_stops_the_transaction_and_keeps_the_cable() -> None:
 def test_invalid_id_deauthorises_where_only_the_plug_ends() -> None:
     drive = charging(Drive(rules("PowerPathClosed", "EVConnected")))
     effects = drive.send(to.TokenJudged("tx-1", ANNA, is_accepted=False))
-    assert brief(effects) == [(K.UPDATED, T.DEAUTHORIZED, S.EV_CONNECTED)]
+    assert brief(effects) == [(K.UPDATED, T.DEAUTHORIZED, S.CHARGING)]
+    assert brief(drive.open_contactor()) == [(K.UPDATED, T.CHARGING_STATE_CHANGED, S.EV_CONNECTED)]
     assert drive.permit is None and not drive.ended
 
 

@@ -102,7 +102,9 @@ BASE = Supply(True, True, True, True, True, True, False, S.CHARGING)
     [
         ({}, S.CHARGING),
         ({"connected": False}, S.IDLE),
-        ({"authorized": False}, S.EV_CONNECTED),
+        ({"authorized": False}, S.CHARGING),
+        ({"authorized": False, "closed": False}, S.EV_CONNECTED),
+        ({"authorized": False, "previous": S.EV_CONNECTED}, S.EV_CONNECTED),
         ({"offers": False}, S.SUSPENDED_EVSE),
         ({"offers": False, "asks": False}, S.SUSPENDED_EVSE),
         ({"flows": False}, S.SUSPENDED_EV),
