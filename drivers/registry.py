@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Iterable, Mapping
-from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
@@ -75,14 +74,14 @@ def types_of(family: str) -> tuple[str, ...]:
 
 def driver_class(family: str, type: str) -> Any:
     """Import and return the driver's class. Raises UnknownDriver, also when its module cannot be imported."""
-    references = _references(family)
-    if type not in references:
-        raise UnknownDriver(f"no {family} driver of type {type!r}; known types: {_listed(references)}")
-    module_name, _, class_name = references[type].partition(":")
+    reference = _BUILT_IN.get(family, {}).get(type) or _references(family).get(type)
+    if reference is None:
+        raise UnknownDriver(f"no {family} driver of type {type!r}; known types: {_listed(types_of(family))}")
+    module_name, _, class_name = reference.partition(":")
     try:
         return getattr(importlib.import_module(module_name), class_name)
     except (ImportError, AttributeError) as error:
-        raise UnknownDriver(f"{family} driver {type!r} ({references[type]}) cannot be loaded: {error}") from error
+        raise UnknownDriver(f"{family} driver {type!r} ({reference}) cannot be loaded: {error}") from error
 
 
 def settings_of(family: str, type: str) -> Any:
@@ -98,6 +97,9 @@ def build(section: Section, buses: Buses) -> Any:
 def _references(family: str) -> dict[str, str]:
     if family not in _BUILT_IN:
         raise UnknownDriver(f"no driver family {family!r}; known families: {_listed(_BUILT_IN)}")
+    # Reading what is installed costs 30 ms and some memory, which a board of built-in types need not pay.
+    from importlib.metadata import entry_points
+
     installed = {
         point.name.removeprefix(f"{family}."): point.value
         for point in entry_points(group=ENTRY_POINT_GROUP)
