@@ -24,7 +24,7 @@ from controller.ocpp.exc import ConnectFailed, ConnectionLost
 
 _MAX_BYTES = 1 << 20  # a message of the CSMS; more is refused with 1009
 _OPEN_TIMEOUT_S = 20.0
-_CLOSE_TIMEOUT_S = 5.0
+_CLOSE_TIMEOUT_S = 2.0  # of a line gone dead: a station that is told to stop has 5 s for everything
 _PONG_TIMEOUT_S = 20.0
 # A00.FR.318: Python's own choice lacks the plain RSA ones.
 _CIPHERS = ":".join(

@@ -232,3 +232,19 @@ async def test_pings_find_out_that_nobody_is_there_any_more() -> None:
             with pytest.raises(ConnectionLost, match="1011"):
                 await connection.recv()
         over.set()
+
+
+@pytest.mark.asyncio
+async def test_closing_a_dead_line_takes_no_longer_than_an_orderly_stop_allows() -> None:
+    over = asyncio.Event()
+
+    async def deaf(websocket: ServerConnection) -> None:
+        websocket.transport.pause_reading()
+        await over.wait()
+        websocket.transport.abort()
+
+    async with server(deaf, subprotocols=["ocpp1.6"], close_timeout=0.1) as url:
+        connection = await connect(url)
+        async with asyncio.timeout(3.5):
+            await connection.close(1001, "station stops")
+        over.set()

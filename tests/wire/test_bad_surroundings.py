@@ -119,6 +119,7 @@ async def _dead_line(directory: Path) -> None:
             (transaction,) = csms.transactions
             assert transaction.reason == "Local" and not transaction.gaps
             assert csms.violations == []
+            line.stall()  # and so it stops in good order on a dead line, too
 
 
 def _status(rig: WatchedRig) -> dict[str, Any]:
