@@ -237,7 +237,8 @@ class StationCore:
             if self.registration != "Pending" or action not in self._asked:
                 self._violation(now, Kind.NOT_REGISTERED, f"{action} while {self.registration or 'not booted'}", text)
                 return "SecurityError", "send a BootNotification first"  # B01.FR.10, OCPP-J 1.6 errata §3.10
-            self._asked.discard(action)
+            if not payload.get("tbc"):  # a report comes in as many parts as it takes
+                self._asked.discard(action)
         breach = schemas.breach(self.version, action, Direction.REQUEST, payload)
         if breach is not None:
             self._violation(now, Kind.SCHEMA, f"{action}: {breach.detail}", text)

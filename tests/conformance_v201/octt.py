@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import functools
 import inspect
-import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -166,7 +165,7 @@ class Octt:
 
     def _story(self) -> str:
         calls = self.calls()
-        return "\n".join(f"{frame.at:%H:%M:%S.%f} {frame.action} {json.dumps(frame.payload)}" for frame in calls[-12:])
+        return "\n".join(f"{frame.at:%H:%M:%S.%f} {frame.text}" for frame in calls[-12:])
 
     # --- transactions ---
 
@@ -222,11 +221,14 @@ def octt(
     board: Callable[[Path], Path] | None = None,
     initial: Mapping[str, str] | None = None,
     station: Mapping[str, Any] | None = None,
+    registration: Sequence[str] = (),
+    **world_settings: Any,
 ) -> Callable[[Case], Callable[..., None]]:
     """Make a test of a case: `async def case(o: Octt, ...parameters)`.
 
     configuration: set on the wire once booted. boots: wait for state Booted first. board: makes another board file in the
-    directory given. initial: `[ocpp.variables]` of the file. station: more of `[station]`. The CSMS must have found nothing wrong.
+    directory given. initial: `[ocpp.variables]` of the file. station: more of `[station]`. registration: answers to the first
+    BootNotifications, then Accepted; with it the case begins at power-up. The CSMS must have found nothing wrong in the end.
     """
 
     def decorate(case: Case) -> Callable[..., None]:
@@ -234,9 +236,11 @@ def octt(
             settings = dict(station or {})
             if board is not None:
                 settings["board"] = str(board(directory))
-            async with SimWorld(directory, version="2.0.1", variables=initial, station=settings) as world:
+            world = SimWorld(directory, version="2.0.1", variables=initial, station=settings, **world_settings)
+            world.csms.behaviour.boot(*registration)
+            async with world:
                 tool = Octt(world)
-                if boots:
+                if boots and not registration:
                     await tool.booted()
                     await tool.sleep(3)
                 if configuration:
