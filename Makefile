@@ -33,8 +33,8 @@ check: setup ## Style, formatting, types, and the rules of what may import what
 bench: setup ## Measure start time, memory and message rate; figures in build/bench.json
 	@.venv/bin/python -m hil.measure --out build/bench.json
 
-sim: setup ## Charge on virtual time: SESSIONS=200 sessions from SEED=1
-	@.venv/bin/python -m hil.sim --sessions $(SESSIONS) --seed $(SEED)
+sim: setup ## Random lives on virtual time: SESSIONS=200 from SEED=1; figures in build/sim.json
+	@.venv/bin/python -m hil.sim --sessions $(SESSIONS) --seed $(SEED) --json build/sim.json
 
 conformance: setup ## Run the tests that prove OCPP ids; which ones in build/conformance.json
 	@$(PYTEST) -n 2 -m ocpp --conformance=build/conformance.json

@@ -382,6 +382,10 @@ class MemoryNetwork:
         """Decide the fate of the next `times` messages that match."""
         self._rules.append(Rule(direction, matches, fate, times, delay_s))
 
+    def forget_plans(self) -> None:
+        """Whatever was planned and has not come to pass never will."""
+        self._rules.clear()
+
     def lose_reply_to(self, action: str, *, times: int = 1) -> None:
         """The classic: the CSMS gets the CALL and acts on it, its answer is what the cut takes away."""
 

@@ -1,0 +1,248 @@
+"""Random lives of one station from one seed: visitors at both EVSEs, an operator at the CSMS, and everything that can go wrong.
+
+When the visits are over all is put right, and then the books must agree (`books`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import tempfile
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from hil.csms.log import Violation
+from hil.sim.books import Books
+from hil.sim.chance import Dice
+from hil.sim.driver import Driver, know_cards
+from hil.sim.operator import Operator
+from hil.sim.trouble import Trouble
+from hil.sim.world import IDENTITY, SimWorld
+from hil.virtual import START_S, run_virtual
+
+_KEEPS_FRAMES = 2000
+_REMEMBERED = 60  # happenings told when something is wrong
+_HEALS_WITHIN_S = 6 * 3600.0
+_PROGRESS_S = 5.0
+
+Tell = Callable[[str], None]
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What came of one run. wrong: the first thing that was, at wrong_at_s of virtual time, after these happenings."""
+
+    ocpp: str
+    seed: int
+    sessions: int = 0
+    transactions: int = 0
+    messages: int = 0
+    energy_kwh: float = 0.0
+    compared: int = 0
+    duplicates: int = 0
+    commands: int = 0
+    boots: int = 0
+    troubles: dict[str, int] = field(default_factory=dict)
+    virtual_s: float = 0.0
+    real_s: float = 0.0
+    cpu_s: float = 0.0
+    speed: float = 0.0
+    wrong: list[str] = field(default_factory=list)
+    wrong_at_s: float | None = None
+    happenings: list[str] = field(default_factory=list)
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def live(sessions: int, seed: int, ocpp: str, tell: Tell = lambda line: None, *, every: bool = False) -> Outcome:
+    """Let so many visits happen and return what came of it. every: tell of every happening, not only of progress."""
+    outcome = Outcome(ocpp, seed)
+    began_s, cpu_s = time.perf_counter(), time.process_time()
+    with tempfile.TemporaryDirectory(prefix="pilotline-sim-") as directory:
+        run_virtual(_Lives(Path(directory), sessions, outcome, tell, every).run())
+    outcome.real_s = round(time.perf_counter() - began_s, 2)
+    outcome.cpu_s = round(time.process_time() - cpu_s, 2)
+    outcome.speed = round(outcome.virtual_s / outcome.real_s, 1)
+    return outcome
+
+
+def station_settings(seed: int, ocpp: str) -> dict[str, dict[str, Any]]:
+    """Return what is configured in this run: `variables` and `station` as `SimWorld` takes them."""
+    dice = Dice(seed, "settings")
+    variables: dict[str, Any] = {
+        "AuthCtrlr.OfflineTxForUnknownIdEnabled": dice.happens(0.5),
+        "AuthCtrlr.LocalPreAuthorize": dice.happens(0.4),
+        "AuthCtrlr.AuthorizeRemoteStart": dice.happens(0.5),
+        "TxCtrlr.StopTxOnEVSideDisconnect": dice.happens(0.8),
+        "TxCtrlr.StopTxOnInvalidId": dice.happens(0.7),
+        "TxCtrlr.EVConnectionTimeOut": 120,
+        "OCPPCommCtrlr.UnlockOnEVSideDisconnect": dice.happens(0.7),
+        "OCPPCommCtrlr.MessageAttempts[TransactionEvent]": 100,
+        "OCPPCommCtrlr.MessageAttemptInterval[TransactionEvent]": 10,
+        "SampledDataCtrlr.TxUpdatedInterval": dice.one_of(60, 300, 900),
+        "AlignedDataCtrlr.Interval": dice.one_of(0, 900),
+    }
+    if ocpp != "1.6":
+        start, stop = dice.one_of(
+            ("PowerPathClosed", "Authorized,EVConnected"),
+            ("Authorized", "Authorized"),
+            ("EVConnected", "EVConnected"),
+            ("PowerPathClosed", "PowerPathClosed"),
+            ("Authorized,EVConnected", "EVConnected"),
+        )
+        variables |= {"TxCtrlr.TxStartPoint": start, "TxCtrlr.TxStopPoint": stop}
+    station: dict[str, Any] = {"site_max_a": 40} if dice.happens(0.4) else {}
+    return {"variables": variables, "station": station}
+
+
+class _Lives:
+    def __init__(self, directory: Path, sessions: int, outcome: Outcome, tell: Tell, every: bool) -> None:
+        self._directory = directory
+        self._sessions = sessions
+        self._outcome = outcome
+        self._tell = tell
+        self._every = every
+        self._left = sessions
+        self._happenings: deque[str] = deque(maxlen=_REMEMBERED)
+        self._told_s = time.perf_counter()
+        self._world: SimWorld
+
+    async def run(self) -> None:
+        outcome = self._outcome
+        settings = station_settings(outcome.seed, outcome.ocpp)
+        self._world = world = SimWorld(
+            self._directory,
+            seed=outcome.seed,
+            version=outcome.ocpp,
+            keeps=_KEEPS_FRAMES,
+            variables=settings["variables"],
+            station=settings["station"],
+        )
+        know_cards(world.csms.tokens)
+        world.csms.log.violation_observers.append(self._violated)
+        handler = _Complaints(world.fail)
+        logging.getLogger("controller").addHandler(handler)
+        try:
+            async with world:
+                await self._live(world)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is what the run was to find
+            self._went_wrong(error)
+        finally:
+            logging.getLogger("controller").removeHandler(handler)
+        outcome.virtual_s = round(world.now - START_S, 1)
+        outcome.duplicates = len(world.csms.duplicates)
+
+    async def _live(self, world: SimWorld) -> None:
+        seed = self._outcome.seed
+        operator = Operator(world, Dice(seed, "operator"), self._note)
+        trouble = Trouble(world, Dice(seed, "trouble"), self._note)
+        drivers = [
+            Driver(world, evse, Dice(seed, f"driver {evse}"), operator, self._note) for evse in world.plant.evses
+        ]
+        await world.sleep(10)
+        around = [asyncio.create_task(each.run()) for each in (operator, trouble)]
+        for task in around:
+            task.add_done_callback(self._fail_if_failed)
+        await world.watch(_all(*(self._visits(driver) for driver in drivers)))
+        for task in around:
+            task.cancel()
+        await self._heal(world, operator, trouble, drivers)
+        self._outcome.commands = operator.commands.total()
+        self._outcome.troubles = dict(sorted(trouble.made.items()))
+        self._close(world)
+
+    async def _visits(self, driver: Driver) -> None:
+        while self._left > 0:
+            self._left -= 1
+            await driver.visit()
+            self._outcome.sessions += 1
+            self._tell_progress()
+
+    async def _heal(self, world: SimWorld, operator: Operator, trouble: Trouble, drivers: list[Driver]) -> None:
+        """Put everything right, see that each EVSE charges again, and wait for the last message to arrive."""
+        self._note("everything is put right")
+        await trouble.put_right()
+        for driver in drivers:
+            driver.leave()
+        await world.until(
+            lambda: IDENTITY in world.csms.connected, _HEALS_WITHIN_S, "the station is connected", step_s=5
+        )
+        await world.until(lambda: world.store and not world.store.queued_count(), _HEALS_WITHIN_S, "delivery", step_s=5)
+        await operator.put_right()
+        await world.sleep(60)
+        await trouble.reset_faults()
+        for driver in drivers:
+            try:
+                await driver.charge_once()
+            except AssertionError as error:
+                raise AssertionError(f"{error}\n{json.dumps(world.station_or_fail.why())}") from error
+        await world.sleep(400)  # cables, tokens and authorisations that wait for somebody
+        store = world.store_or_fail
+        await world.until(lambda: not store.queued_count(), _HEALS_WITHIN_S, "everything is delivered", step_s=5)
+        for number, model in world.plant.evses.items():
+            assert not model.contactor.is_closed, f"EVSE {number}: nothing is plugged in, the contact is closed"
+
+    def _close(self, world: SimWorld) -> None:
+        outcome = self._outcome
+        books = Books(world)
+        problems = books.close()
+        outcome.transactions, outcome.messages, outcome.compared = books.transactions, books.messages, books.compared
+        outcome.energy_kwh = round(books.energy_wh / 1000, 3)
+        outcome.boots = len(world.store_or_fail.boots())
+        if problems:
+            raise AssertionError("\n".join(problems))
+
+    # --- what is told
+
+    def _note(self, what: str) -> None:
+        line = f"{self._world.now:12.2f} {self._world.clock.true_wall():%d.%m. %H:%M:%S} {what}"
+        self._happenings.append(line)
+        if self._every:
+            self._tell(line)
+
+    def _tell_progress(self) -> None:
+        now_s = time.perf_counter()
+        if now_s - self._told_s >= _PROGRESS_S:
+            self._told_s = now_s
+            days = (self._world.now - START_S) / 86400
+            self._tell(f"  OCPP {self._outcome.ocpp}: {self._outcome.sessions}/{self._sessions} visits, day {days:.1f}")
+
+    def _violated(self, violation: Violation) -> None:
+        self._world.fail(AssertionError(f"{violation}\n{violation.text}"))
+
+    def _fail_if_failed(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._world.fail(error)
+
+    def _went_wrong(self, error: BaseException) -> None:
+        if isinstance(error, BaseExceptionGroup):
+            error = error.exceptions[0]
+        text = str(error) if isinstance(error, AssertionError) and str(error) else repr(error)
+        self._outcome.wrong = text.splitlines()
+        self._outcome.wrong_at_s = round(self._world.now, 3)
+        self._outcome.happenings = list(self._happenings)
+        logging.getLogger(__name__).debug("what went wrong", exc_info=error)
+
+
+class _Complaints(logging.Handler):
+    """An exception that the product only logs is wrong all the same."""
+
+    def __init__(self, fail: Callable[[BaseException], None]) -> None:
+        super().__init__(logging.WARNING)
+        self._fail = fail
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.exc_info and record.exc_info[1] is not None:
+            self._fail(record.exc_info[1])
+
+
+async def _all(*work: Any) -> None:
+    async with asyncio.TaskGroup() as group:
+        for each in work:
+            group.create_task(each)
