@@ -31,8 +31,9 @@ class Encoder(Protocol):
     ) -> tuple[str, Mapping[str, Any]] | None:
         """Return (action, payload of JSON values), or None where this version has no message for the event.
 
-        transaction: as it stands now, ended or not; None with MeterSampled. In 1.6 its wire_id is the CSMS's number, -1 where
-        it never gave one, None only for the start itself. at: the event's mended wall time, which is its samples' too.
+        transaction: as it stands now, ended or not, with the wall time of its start mended; None with MeterSampled. In 1.6 its
+        wire_id is the CSMS's number, -1 where it never gave one, None only for the start itself. at: the event's mended wall
+        time, which is its samples' too.
         """
 
     def accept(self, event: Event, reply: Any) -> Delivered:

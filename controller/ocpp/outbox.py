@@ -205,7 +205,13 @@ class Outbox:
 
     def _transaction(self, record: QueuedRecord) -> OpenTransaction | None:
         transaction = self._store.transaction(record.transaction_id or "")
-        if transaction is None or record.is_start or transaction.protocol != _OCPP16:
+        if transaction is None:
+            return None
+        started = replace(
+            transaction.started, wall=self._store.wall_of(transaction.started)
+        )  # as its own message told it
+        transaction = replace(transaction, started=started)
+        if record.is_start or transaction.protocol != _OCPP16:
             return transaction
         if transaction.wire_id is None:
             # The start was given up, or its answer gave no id: what follows is still sent, with transactionId -1

@@ -145,6 +145,22 @@ def test_an_hour_offline_is_told_in_order_with_original_times_and_the_real_id(tm
     play(tmp_path, script)
 
 
+@pytest.mark.ocpp("1.6", "StopTransaction")
+def test_the_begin_value_of_a_stop_has_the_time_that_the_start_told(tmp_path: Path) -> None:
+    async def script(world: World) -> None:
+        transaction_id = world.begin(token=IdToken("CAFE0001"))
+        await asyncio.sleep(60)
+        world.clock.step(
+            timedelta(milliseconds=-200)
+        )  # the next run of the program learns the time a little differently
+        world.end(transaction_id, 2000)
+        await asyncio.sleep(10)
+        (start,), (stop,) = world.sent("StartTransaction"), world.sent("StopTransaction")
+        assert stop["transactionData"][0]["timestamp"] == start["timestamp"]
+
+    play(tmp_path, script)
+
+
 @pytest.mark.ocpp("1.6", "§4.8", "StartTransaction")
 def test_a_lost_answer_to_a_start_is_repeated_the_same_and_reported(tmp_path: Path) -> None:
     async def script(world: World) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from controller.logic.records import EventKind, MeterSampled, OpenTransaction, StopReason, TransactionEvent, Trigger
@@ -161,7 +161,7 @@ class Encoder16:
         if Measurand.ENERGY_IMPORT in wanted:
             if transaction is not None and transaction.start_register_wh is not None:
                 begin = _energy(transaction.start_register_wh, SampleContext.TRANSACTION_BEGIN)
-                data.append(meter_value(_started_at(transaction, event, at), [begin]))
+                data.append(meter_value(transaction.started.wall, [begin]))
             if not any(sample.measurand is Measurand.ENERGY_IMPORT for sample in ending):
                 ending.insert(0, _energy(meter_stop, SampleContext.TRANSACTION_END))
         if ending:
@@ -176,10 +176,3 @@ def _register(*candidates: int | None) -> int:
 
 def _energy(register_wh: int, context: SampleContext) -> Sample:
     return Sample(Measurand.ENERGY_IMPORT, register_wh, "Wh", context)
-
-
-def _started_at(transaction: OpenTransaction, event: TransactionEvent, at: datetime) -> datetime:
-    """Return the start's wall time, mended by the same correction as the end's where both are of one boot."""
-    if transaction.started.boot_id != event.stamp.boot_id:
-        return transaction.started.wall
-    return at - timedelta(seconds=event.stamp.monotonic_s - transaction.started.monotonic_s)
