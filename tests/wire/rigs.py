@@ -15,6 +15,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mappin
 from pathlib import Path
 from typing import Any
 
+from controller.local.client import LineClient
 from controller.logic.invariants import Breach
 from hil.bench.client import BenchUnreachable
 from hil.csms.csms import Csms
@@ -94,6 +95,11 @@ class WatchedRig(Rig):
         """What is wrong after a stop, whatever the test was about."""
         log = self.log.read_text(errors="replace")
         return [str(breach) for breach in self._breaches] + complaints(log, self._expected)
+
+    def ask(self, do: str, **arguments: Any) -> dict[str, Any]:
+        """Ask the station's local API. Raises Refused with its answer, NotRunning."""
+        with LineClient(self.run_dir / "api.sock", "the station") as client:
+            return client.ask({"id": 1, "do": do, **arguments})
 
     def said(self, pattern: str) -> list[str]:
         """Return the lines of the common log in which this regular expression is found."""
