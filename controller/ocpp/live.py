@@ -27,9 +27,12 @@ def bind_live(model: DeviceModel, station: ChargingStation, clock: Clock, store:
     model.bind("ClockCtrlr.DateTime", lambda: wire_time(clock.now().wall))
     model.bind("SecurityCtrlr.SecurityProfile", lambda: "2" if endpoint.startswith("wss:") else "1")
     model.bind("SmartChargingCtrlr.Entries[ChargingProfiles]", lambda: str(len(store.profiles())))
-    model.bind("ChargingStation.AvailabilityState", lambda: _best(station, [evse.id for evse in station.evses]))
+    everywhere = [evse.id for evse in station.evses]
+    model.bind("ChargingStation.AvailabilityState", partial(_best, station, everywhere))
+    model.bind("ChargingStation.Problem", partial(_has_problem, station, everywhere))
     for evse in station.evses:
         model.bind(f"EVSE@{evse.id}.AvailabilityState", partial(_best, station, [evse.id]))
+        model.bind(f"EVSE@{evse.id}.Problem", partial(_has_problem, station, [evse.id]))
         model.bind(f"EVSE@{evse.id}.Power", partial(_power_w, station, evse.id))
         for connector_id in range(1, evse.connectors + 1):
             model.bind(
@@ -47,6 +50,14 @@ def _best(station: ChargingStation, evse_ids: list[int]) -> str:
         for connector_id in range(1, evse.connectors + 1)
     }
     return next((state for state in _BEST_FIRST if state in states), "Unavailable")
+
+
+def _has_problem(station: ChargingStation, evse_ids: list[int]) -> str:
+    """Whether a fault keeps any connector of them from working (B07.FR.09)."""
+    places = [(evse.id, number) for evse in station.evses for number in range(1, evse.connectors + 1)]
+    faulted = ConnectorStatus.FAULTED
+    found = any(station.status(*place).status is faulted for place in places if place[0] in evse_ids)
+    return str(found).lower()
 
 
 def _power_w(station: ChargingStation, evse_id: int) -> str:

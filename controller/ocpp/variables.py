@@ -18,6 +18,7 @@ _MEASURANDS = tuple(measurand.value for measurand in Measurand)
 _REGISTER = Measurand.ENERGY_IMPORT.value
 _USUAL = ",".join((_REGISTER, Measurand.POWER_IMPORT, Measurand.CURRENT_IMPORT, Measurand.VOLTAGE))
 _TX_POINTS = ("Authorized", "EVConnected", "PowerPathClosed", "EnergyTransfer")
+_FILE_PROTOCOLS = ("FTP", "FTPS", "HTTP", "HTTPS", "SFTP")  # a list without its possible members is none (TC_B_53)
 _STATES = ("Available", "Occupied", "Reserved", "Unavailable", "Faulted")
 
 MAX_PROFILES = 100
@@ -158,7 +159,10 @@ def _communication() -> tuple[Variable, ...]:
             needs_reboot=True,
         ),
         _fact(c, "ActiveNetworkProfile", DataType.INTEGER, "1", "network profile in use"),
-        replace(_fact(c, "FileTransferProtocols", DataType.MEMBER_LIST, "", "protocols for files"), may_be_empty=True),
+        replace(
+            _fact(c, "FileTransferProtocols", DataType.MEMBER_LIST, "", "protocols for files", values=_FILE_PROTOCOLS),
+            may_be_empty=True,
+        ),
         _boolean(c, "UnlockOnEVSideDisconnect", True, "unlock our end when the EV's end is unplugged"),
         Variable(
             "ClockCtrlr",
@@ -326,6 +330,7 @@ def _station(evses: Sequence[EvseInfo], vendor: str, model: str, serial: str, fi
     return (
         _fact(c, "Available", DataType.BOOLEAN, "true", "exists"),
         _fact(c, "AvailabilityState", DataType.OPTION_LIST, None, "state", values=_STATES),
+        _fact(c, "Problem", DataType.BOOLEAN, None, "something keeps it from charging"),
         _fact(c, "SupplyPhases", DataType.INTEGER, str(phases), "phases connected"),
         *(_fact(c, name, DataType.STRING, value, "as in BootNotification") for name, value in known if value),
     )
@@ -343,6 +348,7 @@ def _evse(evse: EvseInfo) -> tuple[Variable, ...]:
     rows = [
         *(_fact("EVSE", name, kind, value, text, values=values) for name, kind, value, text, values in shared),
         power,
+        _fact("EVSE", "Problem", DataType.BOOLEAN, None, "something keeps it from charging"),
     ]
     placed = [replace(row, evse_id=evse.id) for row in rows]
     for connector_id, connector_type in enumerate(evse.connector_types, 1):

@@ -18,7 +18,6 @@ from controller.ocpp.variables import ITEMS_PER_MESSAGE
 
 _PER_MESSAGE = 30
 _VALUES_SIZE = 1000
-_SUMMARY = ("AvailabilityState", "Problem")
 
 
 class Reporting:
@@ -33,8 +32,13 @@ class Reporting:
         if request.reportBase == "ConfigurationInventory":  # B07.FR.07
             variables = tuple(each for each in variables if each.mutability is not Mutability.READ_ONLY)
         elif request.reportBase == "SummaryInventory":  # B07.FR.09
-            variables = tuple(each for each in variables if each.name in _SUMMARY)
+            variables = tuple(each for each in variables if self._is_of_summary(each))
         return Reply(m.GetBaseReportResponse(status="Accepted"), partial(self._notify, request.requestId, variables))
+
+    def _is_of_summary(self, variable: Variable) -> bool:
+        """What is available, and what is wrong, if anything."""
+        is_problem = variable.name == "Problem" and self._context.model.value(variable) == "true"
+        return is_problem or variable.name == "AvailabilityState"
 
     async def get_report(self, request: m.GetReportRequest) -> Reply:
         wanted = given(request.componentVariable) or []
