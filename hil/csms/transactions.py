@@ -30,6 +30,7 @@ class Transaction:
 
     stopped_at None: still open. by_seq_no, gaps: 2.0.1 only, events by their number and the numbers that never came.
     messages: payloads in order of arrival, duplicates left out. seen: their texts, to recognise duplicates by (1.6).
+    on_evse_since: when the EVSE was first named (2.0.1).
     """
 
     id: str
@@ -48,6 +49,14 @@ class Transaction:
     messages: list[dict[str, Any]] = field(default_factory=list)
     seen: set[str] = field(default_factory=set)
     last_at: datetime | None = None
+    on_evse_since: datetime | None = None
+
+    @property
+    def times_on_evse(self) -> tuple[datetime, datetime] | None:
+        """From when to when it was on its EVSE; None while that is not known."""
+        if self.on_evse_since is None or self.stopped_at is None:
+            return None
+        return (self.on_evse_since, self.stopped_at)
 
     @property
     def is_open(self) -> bool:

@@ -82,13 +82,10 @@ class Answers201:
             context.report(
                 Kind.TRANSACTION, f"{payload['eventType']} for transaction {info['transactionId']}, which never started"
             )
-        evse = payload.get("evse", {}).get("id")
-        if evse is not None and (running := context.book.open_on(context.station, evse)) is not None:
-            context.report(Kind.TRANSACTION, f"a transaction on EVSE {evse}, where {running.id} still runs")
         transaction = Transaction(
             id=info["transactionId"],
             station=context.station,
-            evse=evse,
+            evse=None,
             id_token=None,
             started_at=moment(payload["timestamp"]),
         )
@@ -127,7 +124,8 @@ class Answers201:
         transaction.by_seq_no[payload["seqNo"]] = payload
         transaction.charging_state = info.get("chargingState", transaction.charging_state)
         transaction.remote_start_id = info.get("remoteStartId", transaction.remote_start_id)
-        transaction.evse = payload.get("evse", {}).get("id", transaction.evse)
+        if transaction.evse is None and "evse" in payload:
+            transaction.evse, transaction.on_evse_since = payload["evse"]["id"], at
         if transaction.id_token is None and "idToken" in payload:
             transaction.id_token = payload["idToken"]["idToken"]
         for reading in registers(payload.get("meterValue", [])):
@@ -135,3 +133,16 @@ class Answers201:
         if kind == "Ended":
             transaction.stopped_at = at
             transaction.reason = info.get("stoppedReason", "Local")  # E06.FR.08: may be left out when Local
+            self._alone(transaction, context)
+
+    def _alone(self, transaction: Transaction, context: Context) -> None:
+        """An EVSE has one transaction at a time; in which order two of them are told is the station's business."""
+        mine = transaction.times_on_evse
+        for other in context.book:
+            if other is transaction or (other.station, other.evse) != (transaction.station, transaction.evse):
+                continue
+            theirs = other.times_on_evse
+            if mine is not None and theirs is not None and mine[0] < theirs[1] and theirs[0] < mine[1]:
+                context.report(
+                    Kind.TRANSACTION, f"{transaction.id} and {other.id} both ran on EVSE {transaction.evse} at a time"
+                )

@@ -65,6 +65,7 @@ class PlantWatch:
         self._edges_seen = {number: model.edge_count for number, model in plant.evses.items()}
         self._meter_fails = dict.fromkeys(plant.evses, False)
         self._emergency = False
+        self._welded: set[int] = set()  # a weld that is undone still has to open
         self.monitor = PlantMonitor(tuple(plant.evses))
         self.energy = {number: EnergyRecord(model, plant.now) for number, model in plant.evses.items()}
         self.meter_failed: dict[int, list[tuple[float, float]]] = {number: [] for number in plant.evses}
@@ -77,7 +78,7 @@ class PlantWatch:
 
     def judge(self, breaches: Sequence[Breach]) -> None:
         """Pass on what counts of the breaches that the monitor returned."""
-        found = [breach for breach in breaches if "weld" not in self._plant.evses[breach.evse_id].faults]
+        found = [breach for breach in breaches if breach.evse_id not in self._welded]
         if found:
             self._on_breaches(found)
 
@@ -107,8 +108,11 @@ class PlantWatch:
                 self._edges_seen[number] += news
                 for edge in islice(model.edges, max(0, len(model.edges) - news), None):
                     found += self._show(number, model, edge)
+            if "weld" in model.faults:
+                self._welded.add(number)
         if found:
             self.judge(found)
+        self._welded = {number for number in self._welded if plant.evses[number].contactor.is_closed}
 
     def _note_meter(self, number: int, model: EvseModel, now: float) -> None:
         fails = not model.supply.mains or any(kind in model.faults for kind in METER_FAULTS)

@@ -554,13 +554,22 @@ def test_201_times_that_go_backwards_within_a_transaction_are_reported() -> None
     play(script)
 
 
-def test_two_open_201_transactions_on_one_evse_are_reported() -> None:
+@pytest.mark.parametrize(("gap_s", "kinds"), [(-1, [Kind.TRANSACTION]), (1, [])])
+def test_201_transactions_that_overlap_on_one_evse_are_reported_in_whatever_order_they_are_told(
+    gap_s: int, kinds: list[Kind]
+) -> None:
     async def script(desk: Desk) -> None:
         async with desk.station("ocpp2.0.1") as station:
-            await station.call("TransactionEvent", event_201(desk, "Started", 0))
-            second = event_201(desk, "Started", 0, transactionInfo={"transactionId": "T-2"})
-            await station.call("TransactionEvent", second)
-        assert desk.kinds() == [Kind.TRANSACTION]
+            told = [
+                ("T-1", "Started", 0, -10),
+                ("T-2", "Started", 0, -5 + gap_s),
+                ("T-2", "Ended", 1, -1),
+                ("T-1", "Ended", 1, -5),
+            ]
+            for id, kind, seq_no, at_s in told:
+                changes = {"transactionInfo": {"transactionId": id}, "timestamp": desk.at(at_s)}
+                await station.call("TransactionEvent", event_201(desk, kind, seq_no, **changes))
+        assert desk.kinds() == kinds
 
     play(script)
 
