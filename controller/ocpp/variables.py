@@ -348,6 +348,7 @@ def _evse(evse: EvseInfo) -> tuple[Variable, ...]:
     rows = [
         *(_fact("EVSE", name, kind, value, text, values=values) for name, kind, value, text, values in shared),
         power,
+        _fact("EVSE", "AllowReset", DataType.BOOLEAN, "true", "can be reset by itself"),  # B11.FR.10
         _fact("EVSE", "Problem", DataType.BOOLEAN, None, "something keeps it from charging"),
     ]
     placed = [replace(row, evse_id=evse.id) for row in rows]

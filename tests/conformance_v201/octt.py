@@ -182,6 +182,7 @@ class Octt:
     async def booted(self, within_s: float = 60.0) -> Payload:
         """Wait for an accepted boot and the status of every connector (state Booted); return the BootNotification."""
         boot = await self.expect("BootNotification", within_s=within_s)
+        self._from = max(self._used)
         for evse in (each.id for each in self.world.board.evses):
             await self.expect("StatusNotification", {"evseId": evse, "connectorId": 1})
         return boot

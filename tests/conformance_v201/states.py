@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from tests.conformance_v201.octt import ANNA, Octt, Payload
-from tests.conformance_v201.patterns import ABSENT, GIVEN, one_of
+from tests.conformance_v201.patterns import ABSENT, one_of
 
 IMMEDIATE_S = 5.0
 
@@ -176,14 +176,14 @@ class Run:
         assert self.tool.contact(self.evse) == "open"
         return payload
 
-    async def ev_disconnected(self, reason: Any = None) -> Payload | None:
-        """State EVDisconnected, after the end of authorisation."""
+    async def ev_disconnected(self, reason: Any = None, *, leaves: str = "Available") -> Payload | None:
+        """State EVDisconnected, after the end of authorisation. leaves: the status the connector has then."""
         await self.tool.until(
             lambda: self.tool.world.evse(self.evse)["lock_position"] == 0, IMMEDIATE_S, "the bolt is back"
         )
         assert not self.tool.unplug(self.evse)
         self.is_connected = self._occupied = False
-        await self.tool.status("Available", self.evse)
+        await self.tool.status(leaves, self.evse)
         if not self.is_running:
             return None
         return await self._event(
@@ -191,6 +191,3 @@ class Run:
             "EVCommunicationLost",
             {"chargingState": "Idle", "stoppedReason": reason or one_of("Local", "EVDisconnected", ABSENT)},
         )
-
-
-__all__ = ["GIVEN", "Run"]
