@@ -5,6 +5,8 @@ Rules (OCPP 2.0.1 Part 2, E01, E06 and 2.6.6 with the errata of 2025-09):
 * Each value of TxStartPoint names a fact. The first of them that comes true while no transaction runs starts exactly one.
 * A fact that was true when a transaction began or ended is spent: it starts nothing more until it has been false again
   (a car that stays plugged in after a local stop does not begin a second transaction by TxStartPoint = EVConnected).
+* No energy goes past all transactions: where every value of TxStartPoint is spent and somebody authorises anew, PowerPathClosed
+  starts one.
 * Each value of TxStopPoint names a fact that must stay true: the first that turns false ends the transaction. A fact that
   was never true in the transaction cannot turn false.
 * PowerPathClosed is EVConnected and Authorized, whatever the relay does. As a stop point it equals EVConnected, Authorized.
@@ -77,6 +79,9 @@ class TxPolicy:
         for point in TxPoint:
             if point in self.start and point not in spent and facts.holds(point):
                 return point
+        last_resort = TxPoint.POWER_PATH_CLOSED
+        if self.start and self.start <= spent and last_resort not in spent and facts.holds(last_resort):
+            return last_resort
         return None
 
     def stopping_point(self, before: TxFacts, after: TxFacts) -> TxPoint | None:

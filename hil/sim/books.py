@@ -92,17 +92,19 @@ class Books:
             self._wrong(f"{name}: what happened at {true_s:.1f} is dated {told_s:.1f}")
 
     def _compare_energy(self, name: str, ours: ArchivedTransaction, their: Transaction) -> None:
-        first, last = ours.messages[0].event, ours.messages[-1].event
+        events = [m.event for m in ours.messages if isinstance(m.event, TransactionEvent)]
         evse = their.evse
-        if not isinstance(first, TransactionEvent) or not isinstance(last, TransactionEvent) or evse is None:
-            self._wrong(f"{name}: its first or last event is missing")
+        if [events[0].kind, events[-1].kind] != [EventKind.STARTED, EventKind.ENDED]:
+            self._wrong(f"{name}: begins with {events[0].kind}, ends with {events[-1].kind}")
+        self.energy_wh += their.energy_wh
+        if evse is None:  # authorised, and no EV ever came
+            if their.energy_wh:
+                self._wrong(f"{name}: billed {their.energy_wh} Wh on no EVSE")
             return
-        if (first.kind, last.kind) != (EventKind.STARTED, EventKind.ENDED):
-            self._wrong(f"{name}: begins with {first.kind}, ends with {last.kind}")
-        begin_s, end_s = first.stamp.monotonic_s, last.stamp.monotonic_s
+        begin_s = next(event.stamp.monotonic_s for event in events if event.evse_id == evse)
+        end_s = events[-1].stamp.monotonic_s
         record = self._world.witness.energy[evse]
         plant_wh = record.at(end_s) - record.at(begin_s)
-        self.energy_wh += their.energy_wh
         if their.energy_wh > plant_wh + RESOLUTION_WH:
             self._wrong(f"{name}: billed {their.energy_wh} Wh, {plant_wh:.2f} Wh flowed")
         if self._world.witness.meter_failed_within(evse, begin_s - _METER_AROUND_S, end_s + _METER_AROUND_S):
@@ -115,10 +117,10 @@ class Books:
 
     def _compare_all(self, evse: int, billed: list[Transaction]) -> None:
         """No energy goes past all transactions."""
-        failed = self._world.witness.meter_failed[evse]
-        if failed or not self._counts_all_energy:
+        witness = self._world.witness
+        if witness.meter_failed[evse] or evse in witness.ever_welded or not self._counts_all_energy:
             return
-        plant_wh = self._world.witness.energy[evse].at(self._world.now)
+        plant_wh = witness.energy[evse].at(self._world.now)
         billed_wh = sum(transaction.energy_wh for transaction in billed)
         if abs(plant_wh - billed_wh) > RESOLUTION_WH * max(1, len(billed)):
             self._wrong(f"EVSE {evse}: {plant_wh:.2f} Wh flowed, {billed_wh} Wh are billed")

@@ -66,6 +66,7 @@ class PlantWatch:
         self._meter_fails = dict.fromkeys(plant.evses, False)
         self._emergency = False
         self._welded: set[int] = set()  # a weld that is undone still has to open
+        self.ever_welded: set[int] = set()
         self.monitor = PlantMonitor(tuple(plant.evses))
         self.energy = {number: EnergyRecord(model, plant.now) for number, model in plant.evses.items()}
         self.meter_failed: dict[int, list[tuple[float, float]]] = {number: [] for number in plant.evses}
@@ -110,6 +111,7 @@ class PlantWatch:
                     found += self._show(number, model, edge)
             if "weld" in model.faults:
                 self._welded.add(number)
+                self.ever_welded.add(number)
         if found:
             self.judge(found)
         self._welded = {number for number in self._welded if plant.evses[number].contactor.is_closed}

@@ -598,6 +598,7 @@ def test_a_plug_in_that_had_its_transaction_before_the_restart_has_no_second() -
     assert not drive.started and drive.machine.stage is Stage.FINISHED
     drive.swipe(BERT)
     assert drive.permit is not None
+    assert drive.started == ["tx-1"], "no energy without a transaction, although TxStartPoint is spent"
 
 
 @pytest.mark.ocpp("2.0.1", "E09.FR.01", "E09.FR.03")

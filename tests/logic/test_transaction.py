@@ -56,6 +56,15 @@ def test_a_spent_fact_starts_nothing_until_it_was_false() -> None:
     assert policy.starting_point(plugged, spent) is P.EV_CONNECTED
 
 
+def test_a_new_authorisation_starts_one_where_every_point_is_spent() -> None:
+    both = TxFacts(ev_connected=True, authorized=True)
+    policy, spent = TxPolicy(frozenset({P.EV_CONNECTED}), NOTHING), frozenset({P.EV_CONNECTED})
+    assert policy.starting_point(both, spent) is P.POWER_PATH_CLOSED
+    assert policy.starting_point(both, spent | {P.POWER_PATH_CLOSED}) is None
+    waits = TxPolicy(frozenset({P.EV_CONNECTED, P.ENERGY_TRANSFER}), NOTHING)
+    assert waits.starting_point(both, spent) is None, "the other point is still to come"
+
+
 @pytest.mark.ocpp("2.0.1", "E06.FR.01", "E06.FR.02", "E06.FR.03", "E06.FR.04", "E06.FR.06", "E06.FR.07")
 def test_a_transaction_ends_exactly_when_one_configured_fact_turns_false() -> None:
     parts = {**{p: (p,) for p in P}, P.POWER_PATH_CLOSED: (P.EV_CONNECTED, P.AUTHORIZED), P.DATA_SIGNED: ()}
