@@ -52,7 +52,7 @@ def run(config_path: Path | None, ready_fd: int | None) -> int:
         supervisor = Supervisor(
             names,
             lambda name, child_ready_fd, parent_fd: command_line(name, path, child_ready_fd, parent_fd),
-            config.run_dir,
+            config.state_dir,
             Notifier.from_environment(ready_fd),
         )
         _log.info("starting %s as %s on board %s", ", ".join(names), config.identity, board.name)
@@ -115,11 +115,11 @@ class Supervisor:
     """Starts children in order and keeps them running.
 
     command_of: (name, ready_fd, parent_fd) to the command line of a child, which writes to ready_fd once it serves and
-    stops at end of file on parent_fd. run_dir: gets `NAME.pid`.
+    stops at end of file on parent_fd. state_dir: gets `NAME.pid`.
     """
 
-    def __init__(self, names: Sequence[str], command_of: CommandOf, run_dir: Path, notifier: Notifier) -> None:
-        self._children = [Child(name, run_dir / f"{name}.pid") for name in names]
+    def __init__(self, names: Sequence[str], command_of: CommandOf, state_dir: Path, notifier: Notifier) -> None:
+        self._children = [Child(name, state_dir / f"{name}.pid") for name in names]
         self._command_of = command_of
         self._notifier = notifier
         self._selector = selectors.DefaultSelector()

@@ -121,7 +121,7 @@ class Rig:
     def pid(self, name: str) -> int | None:
         """Return the pid of `safety`, `station` or `bench` as written at its last start, or None."""
         try:
-            return int((self.run_dir / f"{name}.pid").read_text())
+            return int((self.state_dir / f"{name}.pid").read_text())
         except (FileNotFoundError, ValueError):
             return None
 

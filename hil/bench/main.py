@@ -36,9 +36,9 @@ class Bench:
     def __init__(self, config: StationConfig, board: BoardConfig) -> None:
         """Raises BenchError."""
         layout = Layout.of(board)
-        self._run_dir = config.run_dir
+        self._state_dir = config.state_dir
         self._loop = asyncio.get_running_loop()
-        fresh = pid_of(config.run_dir, "safety") is None
+        fresh = pid_of(config.state_dir, "safety") is None
         try:
             self._world = World(layout, fresh=fresh, seed=_seed())
         except (OSError, PageError) as error:
@@ -90,7 +90,7 @@ class Bench:
 
     async def _perform(self, name: str, args: dict[str, Any]) -> dict[str, Any]:
         if name == "power_cut" and not args:
-            killed = await cut_power(self._run_dir)
+            killed = await cut_power(self._state_dir)
             self._world.power_cut()
             log.info("power cut: killed %s", ", ".join(killed) or "nobody")
             return self._world.verb(name, args) | {"killed": killed}

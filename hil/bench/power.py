@@ -1,4 +1,4 @@
-"""Our own processes as the bench sees them: by the pids that the supervisor wrote into the run directory."""
+"""Our own processes as the bench sees them: by the pids that the supervisor wrote into the state directory."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ _LOOK_S = 0.002
 _LOOKS = 1000
 
 
-def pid_of(run_dir: Path, name: str) -> int | None:
+def pid_of(state_dir: Path, name: str) -> int | None:
     """Return the pid in `<name>.pid` if such a process lives, else None."""
     try:
-        pid = int((run_dir / f"{name}.pid").read_text())
+        pid = int((state_dir / f"{name}.pid").read_text())
     except (OSError, ValueError):
         return None
     return pid if _lives(pid) else None
 
 
-async def cut_power(run_dir: Path) -> list[str]:
+async def cut_power(state_dir: Path) -> list[str]:
     """Kill safety and station at once, as a power cut does, and wait until they are gone. Returns who was killed."""
-    pids = {name: pid for name in VICTIMS if (pid := pid_of(run_dir, name)) is not None}
+    pids = {name: pid for name in VICTIMS if (pid := pid_of(state_dir, name)) is not None}
     for pid in pids.values():
         try:
             os.kill(pid, signal.SIGKILL)

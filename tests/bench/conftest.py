@@ -20,8 +20,10 @@ class BenchProcess:
     def __init__(self, directory: Path, environment: dict[str, str]) -> None:
         self.directory = directory
         self.run_dir = directory / "run"
+        self.state_dir = directory / "state"
+        self.state_dir.mkdir()
         self.file = directory / "pilotline.toml"
-        self.file.write_text(f'[station]\nrun_dir = "{self.run_dir}"\nstate_dir = "{directory / "state"}"\n')
+        self.file.write_text(f'[station]\nrun_dir = "{self.run_dir}"\nstate_dir = "{self.state_dir}"\n')
         self.config = load_station(self.file)
         self.board = load_board("mock", self.run_dir)
         self.bench = Bench(self.config.bench_socket)

@@ -247,7 +247,7 @@ def test_power_cut_kills_ours_and_puts_every_line_to_its_boot_state(bench_proces
     drivers.stop_kicking()  # in a real cut this thread would be dead
     victims = {name: subprocess.Popen(["sleep", "60"]) for name in ("safety", "station")}
     for name, victim in victims.items():
-        (bench_process.run_dir / f"{name}.pid").write_text(f"{victim.pid}\n")
+        (bench_process.state_dir / f"{name}.pid").write_text(f"{victim.pid}\n")
     energy = bench_process.bench.evse(1)["energy_wh"]
     assert bench_process.bench.verb("power_cut") == {"killed": ["safety", "station"]}
     assert [victim.wait(1) for victim in victims.values()] == [-signal.SIGKILL, -signal.SIGKILL]
@@ -262,7 +262,7 @@ def test_power_cut_kills_ours_and_puts_every_line_to_its_boot_state(bench_proces
 
 def test_bench_that_is_restarted_takes_over_the_lines_as_they_stand(bench_process, drivers):
     charging(bench_process, drivers)
-    (bench_process.run_dir / "safety.pid").write_text(f"{os.getpid()}\n")
+    (bench_process.state_dir / "safety.pid").write_text(f"{os.getpid()}\n")
     bench_process.stop(signal.SIGKILL)
     bench_process.start()
     bench_process.until(lambda: bench_process.bench.evse(1)["contact"] == "closed", 2.0)

@@ -44,7 +44,7 @@ async def test_two_stations_run_side_by_side_and_stop_without_a_trace(tmp_path: 
         pids = [rig.pid(name) for rig in (one, two) for name in ("bench", "safety", "station")]
         assert len(set(pids)) == 6
     for rig in (one, two):
-        assert not list(rig.run_dir.glob("*.pid"))
+        assert not list(rig.state_dir.glob("*.pid"))
         assert not list(rig.run_dir.glob("*.sock")), rig.log_tail()
     for pid in pids:
         assert pid is not None
