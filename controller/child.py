@@ -8,6 +8,7 @@ import fcntl
 import importlib
 import logging
 import os
+import pwd
 import select
 import signal
 import sys
@@ -102,6 +103,13 @@ def stop_with_parent(fd: int) -> None:
         raise CommandFailed("the supervisor is gone")
 
 
+def _user() -> str:
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:  # a user that only the container knows
+        return str(os.getuid())
+
+
 def prepare_directories(config: StationConfig, *, with_state: bool = True) -> None:
     """Make run and state directory where they are missing. Raises CommandFailed that names the one and what to do.
 
@@ -114,12 +122,12 @@ def prepare_directories(config: StationConfig, *, with_state: bool = True) -> No
         except OSError as error:
             raise CommandFailed(
                 f"{path}: cannot be made: {(error.strerror or '').lower()}; choose another {key} in [station] or create it "
-                f"for the user {os.getuid()}",
+                f"for the user {_user()}",
                 ExitCode.DEVICE,
             ) from error
         if not os.access(path, os.R_OK | os.W_OK | os.X_OK):
             raise CommandFailed(
-                f"{path}: this user ({os.getuid()}) may not write there; choose another {key} in [station] or change its owner",
+                f"{path}: {_user()} may not write there; choose another {key} in [station] or change its owner",
                 ExitCode.DEVICE,
             )
     if config.run_dir.is_relative_to("/tmp") and os.stat(config.run_dir).st_uid not in (os.getuid(), 0):

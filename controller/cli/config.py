@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+from pathlib import Path
 
 from controller.cli.options import Commands, add_config, add_json, command, config_path, print_json
 from controller.config import BoardConfig, ConfigError, StationConfig, load_board
-from controller.config.station import explain_station
+from controller.config.station import board_named_in, explain_station
 from controller.exits import ExitCode
 
 _EPILOG = """\
@@ -25,7 +26,7 @@ def add(commands: Commands) -> None:
         actions,
         "check",
         "check the station's file and its board file, without opening any device",
-        "exit code: 0 when a start would accept them, 3 when there are mistakes (all are listed)\n",
+        "exit code: 0 when a start would accept them, 3 when there are mistakes: all are\nlisted\n",
         _check,
     )
     show = command(actions, "show", "show every value in force and where it comes from", "", _show)
@@ -39,14 +40,21 @@ def _check(args: argparse.Namespace) -> int:
     path = config_path(args)
     mistakes: list[str] = []
     summary = ""
+    station, board = None, None
     try:
         station, _ = explain_station(path)
-        board = load_board(station.board, station.run_dir)
-        mistakes += _variable_mistakes(station, board, str(path))
-        evses = f"{len(board.evses)} EVSE" + "s" * (len(board.evses) != 1)
-        summary = f"{station.identity} on board {board.name} ({evses}), CSMS {station.csms_url}"
     except ConfigError as error:
         mistakes += error.mistakes
+    try:
+        name = station.board if station is not None else board_named_in(path)
+        board = load_board(name, station.run_dir if station is not None else Path("/run")) if name else None
+    except ConfigError as error:
+        mistakes += error.mistakes
+    if station is not None:
+        mistakes += _variable_mistakes(station, board, str(path))
+    if station is not None and board is not None:
+        evses = f"{len(board.evses)} EVSE" + "s" * (len(board.evses) != 1)
+        summary = f"{station.identity} on board {board.name} ({evses}), CSMS {station.csms_url}"
     if args.json:
         print_json({"ok": not mistakes, "file": None if path is None else str(path), "mistakes": mistakes})
     elif mistakes:
@@ -67,12 +75,21 @@ class _NoOverlay:
         raise AssertionError("checking a configuration sets nothing")
 
 
-def _variable_mistakes(station: StationConfig, board: BoardConfig, file: str) -> list[str]:
-    """Judge `[ocpp.variables]` and `[ocpp.keys]` by the device model, as the start would."""
+def _variable_mistakes(station: StationConfig, board: BoardConfig | None, file: str) -> list[str]:
+    """Judge `[ocpp.variables]` and `[ocpp.keys]` by the device model, as the start would.
+
+    Without a board nothing is known of its EVSEs: then their variables are left out.
+    """
     from controller.ocpp.ports import EvseInfo
     from controller.station.main import make_model
 
-    evses = [EvseInfo(evse.id, 1, (evse.connector_type,), evse.hardware_max_a, evse.phases) for evse in board.evses]
+    evses = [
+        EvseInfo(evse.id, 1, (evse.connector_type,), evse.hardware_max_a, evse.phases)
+        for evse in (board.evses if board is not None else ())
+    ]
+    if board is None:
+        others = {key: value for key, value in station.ocpp_variables.items() if "@" not in key}
+        station = dataclasses.replace(station, ocpp_variables=others)
     try:
         make_model(station, evses, _NoOverlay())  # type: ignore[arg-type]
     except ConfigError as error:

@@ -6,11 +6,12 @@ A board is named (`mock`, `reference`: hw/boards, shipped with the package) or g
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from controller.config.crosscheck import check_channels, check_pins, check_ports, check_references
 from controller.config.reader import (
     ConfigError,
     Mistakes,
@@ -30,8 +31,6 @@ from drivers.registry import UnknownDriver, settings_of
 TETHERED_TYPES = ("cType1", "cType2", "cTesla")
 SOCKET_TYPES = ("sType2", "sType3", "s309-1P-16A", "s309-1P-32A", "s309-3P-16A", "s309-3P-32A")
 
-_LAST_PIN = 27  # BCM numbers of the 40-pin header
-_LAST_PULLED_UP_PIN = 8  # GPIO0-8 pull up at boot: an actuator there would be on before any program runs
 
 _EVSE_DEVICES = (
     "pilot_driver",
@@ -125,9 +124,14 @@ def board_names() -> tuple[str, ...]:
     return tuple(sorted(path.stem for path in boards_directory().glob("*.toml")))
 
 
+def is_path(name_or_path: str) -> bool:
+    """Whether a board is given as a file, and not by the name of a shipped one."""
+    return "/" in name_or_path or name_or_path.endswith(".toml")
+
+
 def find_board(name_or_path: str) -> Path:
     """Return the file of a shipped board's name or of a path ending in .toml. Raises ConfigError."""
-    if "/" in name_or_path or name_or_path.endswith(".toml"):
+    if is_path(name_or_path):
         return Path(name_or_path)
     if name_or_path not in board_names():
         hint = "; a file of your own is given as a path ending in .toml"
@@ -184,9 +188,10 @@ class _Reader:
             mistakes.add("", "a board needs at least one [[evse]]")
         if len(known) == len(evses) and sorted(known) != list(range(1, len(known) + 1)):
             mistakes.add("evse", f"the ids are {shown(known)}: they must be 1, 2, 3 … without gap or double")
-        _check_pins(self._devices, mistakes)
-        _check_references(self._devices, {family: list(table.get(family, ())) for family in ("bus", "adc")}, mistakes)
-        _check_ports(self._devices, mistakes)
+        check_pins(self._devices, mistakes)
+        check_references(self._devices, {family: list(table.get(family, ())) for family in ("bus", "adc")}, mistakes)
+        check_ports(self._devices, mistakes)
+        check_channels(self._devices, mistakes)
         if mistakes.lines or head is None:
             return None
         return BoardConfig(
@@ -302,50 +307,3 @@ def _check_connector(head: _EvseSection, table: Table, section: str, mistakes: M
     if "residual" not in table and not head.upstream_rcd:
         rule = "no [evse.residual] is fitted: 'upstream_rcd' must name the residual-current device upstream"
         mistakes.add(section, rule)
-
-
-def _check_pins(devices: list[DeviceSection], mistakes: Mistakes) -> None:
-    owners: dict[tuple[str, int], str] = {}
-    for device in devices:
-        for field in dataclasses.fields(device.settings):
-            direction = field.metadata.get("pin")
-            pin = getattr(device.settings, field.name)
-            if not direction or pin is None:
-                continue
-            claim = f"{device.where} {field.name} = {pin}"
-            if not 0 <= pin <= _LAST_PIN:
-                mistakes.lines.append(f"{claim}: must be a GPIO line 0 to {_LAST_PIN} (BCM numbers)")
-            elif direction == "out" and pin <= _LAST_PULLED_UP_PIN:
-                rule = f"GPIO0-{_LAST_PULLED_UP_PIN} pull up at boot and must not drive an output; take one of 9 to 27"
-                mistakes.lines.append(f"{claim}: {rule}")
-            chip = str(getattr(device.settings, "gpio", ""))
-            if (chip, pin) in owners:
-                mistakes.lines.append(f"{claim}: the pin is already taken by {owners[chip, pin]}")
-            owners.setdefault((chip, pin), claim)
-
-
-def _check_references(devices: list[DeviceSection], names: Mapping[str, list[str]], mistakes: Mistakes) -> None:
-    """A setting called `bus`, `gpio` or `adc` names a section [bus.NAME] or [adc.NAME], also one with mistakes of its own."""
-    for device in devices:
-        for key, family in (("bus", "bus"), ("gpio", "bus"), ("adc", "adc")):
-            target = getattr(device.settings, key, None)
-            if isinstance(target, str) and target not in names[family]:
-                problem = unknown(f"[{family}] section", target, names[family])
-                mistakes.lines.append(f"{device.where} {key} = {shown(target)}: {problem}")
-
-
-def _check_ports(devices: list[DeviceSection], mistakes: Mistakes) -> None:
-    """Two devices share a serial port only with different bus addresses."""
-    owners: dict[str, list[tuple[object, DeviceSection]]] = {}
-    for device in devices:
-        port = getattr(device.settings, "port", None)
-        if not isinstance(port, str):
-            continue
-        address = getattr(device.settings, "address", None)
-        for other_address, other in owners.setdefault(port, []):
-            if address is None or address == other_address or other_address is None:
-                problem = f"the port is already used by {other.where}"
-                problem += f" with the same address {address}" if address is not None else ""
-                mistakes.lines.append(f"{device.where} port = {shown(port)}: {problem}")
-                break
-        owners[port].append((address, device))

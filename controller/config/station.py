@@ -11,7 +11,18 @@ from types import MappingProxyType
 from typing import Any
 
 from controller import __version__
-from controller.config.reader import Mistakes, Table, check_keys, read_section, read_toml, shown, subtable
+from controller.config.board import board_names, is_path
+from controller.config.reader import (
+    ConfigError,
+    Mistakes,
+    Table,
+    check_keys,
+    read_section,
+    read_toml,
+    shown,
+    subtable,
+    unknown,
+)
 from controller.hal.settings import setting
 
 SYSTEM_FILE = Path("/etc/pilotline/pilotline.toml")
@@ -171,6 +182,21 @@ def explain_station(path: Path | None) -> tuple[StationConfig, tuple[Effective, 
     return config, _effective(path, tables, config, (station, csms, sockets))
 
 
+def board_named_in(path: Path | None) -> str | None:
+    """Return the board that a station's file names, as `load_board` takes it, however wrong the rest is; else None."""
+    try:
+        table = read_toml(path) if path is not None else {}
+    except ConfigError:
+        return None
+    section = table.get("station")
+    board = section.get("board") if isinstance(section, dict) else None
+    if path is None or not isinstance(board, str):
+        return None
+    if is_path(board):
+        return str(_path(board, path.absolute().parent))
+    return board if board in board_names() else None
+
+
 def _is_secret(key: str) -> bool:
     return key.endswith(("BasicAuthPassword", "AuthorizationKey"))
 
@@ -197,8 +223,11 @@ def _joined(
             rule = f"Linux allows {_SOCKET_PATH_BYTES} bytes for a socket's path and this has {size}; choose a shorter {key}"
             mistakes.lines.append(f"{mistakes.where('station')} {place}: {rule}")
     board = station.board
-    if "/" in board or board.endswith(".toml"):
+    if is_path(board):
         board = str(_path(board, base))
+    elif board not in board_names():
+        hint = "a file of your own is given as a path ending in .toml"
+        mistakes.add_value("station", "board", board, f"{unknown('board', board, board_names())}; {hint}")
     return StationConfig(
         identity=station.identity,
         vendor=station.vendor,

@@ -185,7 +185,13 @@ def make_model(config: StationConfig, evses: list[EvseInfo], store: Store) -> tu
     try:
         return build_model((*rows, *missing_from(rows)), evses, config.ocpp_variables, config.ocpp_keys, store)
     except ConfigurationError as error:
-        raise ConfigError([f"[ocpp] {mistake}" for mistake in error.mistakes]) from error
+        raise ConfigError([f"{_section_of(mistake, config)} {mistake}" for mistake in error.mistakes]) from error
+
+
+def _section_of(mistake: str, config: StationConfig) -> str:
+    """Return the section of the station's file that a mistake is in; it begins with the key in quotes."""
+    key = mistake.split('"')[1] if mistake.count('"') > 1 else ""
+    return "[ocpp.keys]" if key in config.ocpp_keys and key not in config.ocpp_variables else "[ocpp.variables]"
 
 
 def open_store(path: Path, clock: Clock) -> Store:

@@ -35,8 +35,15 @@ class ModbusMeter:
         )
         retries: int = setting("Tries after the first that failed.", default=2, low=0, high=5)
 
+        def __post_init__(self) -> None:
+            """Raises ValueError for a register map that is not there or not usable."""
+            try:
+                load_model(self.model)
+            except ModelError as error:
+                raise ValueError(f"model = {self.model!r}: {error}") from error
+
     def __init__(self, settings: Settings, buses: Buses, where: str) -> None:
-        """Raises DeviceError for an unknown model or a line format that differs from that of the line's other meters."""
+        """Raises DeviceError for a map that has gone or a line format that differs from that of the line's other meters."""
         try:
             self._model = load_model(settings.model)
         except ModelError as error:

@@ -134,6 +134,24 @@ def test_a_tethered_board_needs_no_proximity_and_no_lock(tmp_path: Path) -> None
             ['b.toml [reader.1] port = "/dev/ttyUSB0": the port is already used by b.toml [evse.1.meter]'],
         ),
         (
+            [("low_channel = 1", "low_channel = 0")],
+            [
+                "b.toml [evse.1.pilot_sense] low_channel = 0: the channel is already taken by b.toml [evse.1.pilot_sense] "
+                "high_channel = 0"
+            ],
+        ),
+        (
+            [("channel = 2", "channel = 1")],
+            [
+                "b.toml [evse.1.proximity] channel = 1: the channel is already taken by b.toml [evse.1.pilot_sense] "
+                "low_channel = 1"
+            ],
+        ),
+        (
+            [('model = "sdm630"', 'model = "/no/map.toml"')],
+            ["b.toml [evse.1.meter]: model = '/no/map.toml': /no/map.toml: No such file or directory"],
+        ),
+        (
             [("tethered = false", "tethered = true\ncable_a = 32"), ("sType2", "cType2")],
             [
                 "b.toml [evse.1]: tethered = true: an attached cable has no [evse.proximity]; remove it",
@@ -211,3 +229,10 @@ def test_a_board_that_cannot_be_found_is_named(name: str, says: str) -> None:
     with pytest.raises(ConfigError) as caught:
         load_board(name, RUN)
     assert caught.value.mistakes == (says,)
+
+
+def test_two_evses_do_not_share_a_pwm_channel(tmp_path: Path) -> None:
+    text = (boards_directory() / "mock.toml").read_text().replace("channel = 1\nenable_pin", "channel = 0\nenable_pin")
+    assert mistakes_of(tmp_path, text) == [
+        "b.toml [evse.2.pilot_driver] channel = 0: the channel is already taken by b.toml [evse.1.pilot_driver] channel = 0"
+    ]

@@ -86,6 +86,11 @@ AllowOfflineTxForUnknownId = false
             'pilotline.toml [station]: identity = "a:b": must be printable and have no colon',
         ),
         ('[station]\nidentity = ""\n', 'pilotline.toml [station] identity = "": must be 1 to 48 characters'),
+        (
+            '[station]\nboard = "mokc"\n',
+            "pilotline.toml [station] board = \"mokc\": unknown board 'mokc' - did you mean 'mock'?; a file of your own is "
+            "given as a path ending in .toml",
+        ),
         ("[station]\nsite_max_a = -1\n", "pilotline.toml [station] site_max_a = -1: must be 0 to 1000 A"),
         (
             '[csms]\nurl = "http://x"\n',

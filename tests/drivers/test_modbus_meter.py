@@ -216,6 +216,6 @@ async def test_an_answer_to_a_cancelled_request_is_not_taken_for_that_to_the_nex
     assert (await meter.read()).voltage_v == pytest.approx((230, 230, 230))
 
 
-async def test_an_unknown_model_is_refused_when_it_is_built(rig: Rig) -> None:
-    with pytest.raises(DeviceError, match=r"meter of test.toml \[meter\]: no meter model 'sdm'; known models: abb_b23"):
+async def test_an_unknown_model_is_refused_with_the_settings(rig: Rig) -> None:
+    with pytest.raises(ValueError, match=r"model = 'sdm': no meter model 'sdm'; known models: abb_b23"):
         rig.build(model="sdm")
