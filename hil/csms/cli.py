@@ -11,6 +11,7 @@ import time
 from datetime import datetime
 from typing import Any
 
+from controller.exits import ExitCode
 from hil.csms.control import Control, NoCsms, ask, socket_path
 from hil.csms.csms import Csms
 from hil.csms.log import Frame, Party, Violation
@@ -24,16 +25,31 @@ DEFAULT_PORT = 9310
 _VERSIONS = {"1.6": (Version.V16,), "2.0.1": (Version.V201,), "both": (Version.V201, Version.V16)}
 _MARKS = {"call": "→", "result": "←", "error": "✗", "broken": "?"}
 
-DESCRIPTION = "Run the bundled development CSMS (OCPP 1.6 and 2.0.1), or send commands to the one that runs."
+DESCRIPTION = "Run the bundled development CSMS (OCPP 1.6 and 2.0.1), or command a running one."
 EPILOG = """\
-Run it:             pilotline csms
-Then, elsewhere:    pilotline csms send start
-                    pilotline csms send limit 10
-                    pilotline csms send RemoteStartTransaction idTag=CAFE0001 connectorId=1
-                    pilotline csms send SetVariables '{"setVariableData": [...]}'
-                    pilotline csms show transactions
-Aliases:
-  """ + "\n  ".join(f"{usage:28}{what}" for usage, what in ALIASES.values())
+examples:
+  pilotline csms                         run it; Ctrl-C ends it
+  pilotline csms send start              in a second terminal: command a station
+  pilotline csms send limit 10
+  pilotline csms show transactions       what it knows
+  pilotline csms send --help             every command
+"""
+SEND_EPILOG = (
+    """\
+commands:
+  """
+    + "\n  ".join(f"{usage:28}{what}" for usage, what in ALIASES.values())
+    + """
+
+or any OCPP action of the station's version, with key=value pairs or JSON:
+  pilotline csms send RemoteStartTransaction idTag=CAFE0001 connectorId=1
+  pilotline csms send SetVariables '{"setVariableData": [...]}'
+
+Prints what the station answered. Exit code 0: it answered, be it Accepted or
+Rejected; 1: it did not, or with an error; 2: this is no command; 4: no CSMS.
+"""
+)
+SHOW_EPILOG = "One JSON object a line; a violation is one line of text without --json.\n"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -48,14 +64,32 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         help="what to say of tokens nobody blocked (default: %(default)s)")  # fmt: skip
     parser.add_argument("--block", metavar="TOKEN", action="append", default=[], help="block a token; may be repeated")
     commands = parser.add_subparsers(dest="csms_command", metavar="send|show")
-    send = commands.add_parser("send", help="send a command to a station of the running CSMS")
+    send = _sub(commands, "send", "send a command to a station of the running CSMS", SEND_EPILOG)
     _add_port(send, argparse.SUPPRESS)
     send.add_argument("--station", help="which station, where several are connected")
     send.add_argument("--json", action="store_true", help="print the answer as JSON")
-    send.add_argument("words", nargs="*", help="an alias, or an OCPP action with key=value pairs or JSON")
-    show = commands.add_parser("show", help="show what the running CSMS knows")
+    send.add_argument("words", nargs="*", metavar="command", help="what to send (see below)")
+    show = _sub(commands, "show", "show what the running CSMS knows", SHOW_EPILOG)
     _add_port(show, argparse.SUPPRESS)
     show.add_argument("what", choices=["stations", "transactions", "violations"])
+    show.add_argument("--json", action="store_true", help="print JSON for a script")
+
+
+def aliases() -> dict[str, str]:
+    """Return the short words that `send` takes, with what each does."""
+    return {name: what for name, (_, what) in ALIASES.items()}
+
+
+def _sub(commands: Any, name: str, summary: str, epilog: str) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = commands.add_parser(
+        name,
+        help=summary,
+        description=summary[0].upper() + summary[1:] + ".",
+        epilog=epilog,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    return parser
 
 
 def _add_port(parser: argparse.ArgumentParser, default: Any) -> None:
@@ -69,7 +103,7 @@ def _port(text: str) -> int:
 
 
 def main(args: argparse.Namespace) -> int:
-    """Carry out the command. Returns 0; 1: the command was refused or the port is taken; 2: no CSMS runs there."""
+    """Carry out the command and return its exit code."""
     if args.csms_command is None:
         return asyncio.run(_run(args))
     try:
@@ -78,7 +112,7 @@ def main(args: argparse.Namespace) -> int:
         return _show(args)
     except NoCsms as error:
         print(f"pilotline csms: {error}", file=sys.stderr)
-        return 2
+        return ExitCode.NOT_RUNNING
 
 
 def _send(args: argparse.Namespace) -> int:
@@ -86,17 +120,39 @@ def _send(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps(answer))
     elif answer["ok"]:
-        print(f"{answer['station']} {answer['action']}: {render(answer['reply'])}")
+        for line_ in answer_lines(answer):
+            print(line_)
     else:
         print(f"pilotline csms: {answer['error']}", file=sys.stderr)
-    return 0 if answer["ok"] else 1
+    if answer["ok"]:
+        return ExitCode.OK
+    return ExitCode.USAGE if answer.get("usage") else ExitCode.FAILED
+
+
+def answer_lines(answer: dict[str, Any]) -> list[str]:
+    """Return what a station answered as a person reads it: one line, and one more for every key or variable it told."""
+    reply = dict(answer["reply"])
+    keys = reply.pop("configurationKey", []) if answer["action"] == "GetConfiguration" else []
+    lines = [f"{answer['station']} {answer['action']}: {render(reply)}"]
+    lines += [f"  {k['key']} = {k.get('value', '')}" + "  (read-only)" * k["readonly"] for k in keys]
+    return lines + [f"  {variable_line(row)}" for row in answer.get("report", ())]
+
+
+def variable_line(row: dict[str, Any]) -> str:
+    """Return one variable of a report as `Component@1.Variable[instance] = value`."""
+    component, variable = row["component"], row["variable"]
+    evse = component.get("evse")
+    place = "" if evse is None else f"@{evse['id']}" + (f",{evse['connectorId']}" if "connectorId" in evse else "")
+    instance = f"[{variable['instance']}]" if "instance" in variable else ""
+    values = [str(each.get("value", "")) for each in row.get("variableAttribute", ())]
+    return f"{component['name']}{place}.{variable['name']}{instance} = {', '.join(values)}".rstrip()
 
 
 def _show(args: argparse.Namespace) -> int:
     answer = ask(args.port, {"show": args.what})
     for entry in answer[args.what]:
-        print(entry if isinstance(entry, str) else json.dumps(entry))
-    return 0
+        print(json.dumps(entry) if args.json or not isinstance(entry, str) else entry)
+    return ExitCode.OK
 
 
 async def _run(args: argparse.Namespace) -> int:
@@ -118,7 +174,7 @@ async def _run(args: argparse.Namespace) -> int:
         await server.start(args.host, args.port)
     except PortInUse as error:
         print(f"pilotline csms: {error}", file=sys.stderr)
-        return 1
+        return ExitCode.BUSY if error.is_taken else ExitCode.DEVICE
     await control.start(socket_path(args.port))
     print(
         f"CSMS on ws://{args.host}:{server.port}/ speaks {', '.join(_VERSIONS[args.ocpp])}; Ctrl-C ends it.", flush=True

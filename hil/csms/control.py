@@ -16,6 +16,7 @@ from hil.csms.transactions import Transaction
 from hil.csms.words import BadWords, Scene, expand
 
 _LINE_LIMIT = 1 << 20
+_REPORT_WITHIN_S = 20.0
 
 
 class NoCsms(Exception):
@@ -32,7 +33,8 @@ class Control:
     """Serves the control socket of one CSMS.
 
     Requests: {"send": [words...], "station": id or null} sends a command; {"show": "stations" | "transactions" |
-    "violations"}. Answers: {"ok": true, ...} or {"ok": false, "error": one line}.
+    "violations"}. Answers: {"ok": true, ...} or {"ok": false, "error": one line}, with "usage": true where
+    the words make no command.
     """
 
     def __init__(self, csms: Csms) -> None:
@@ -94,9 +96,24 @@ class Control:
         try:
             action, payload = expand(words, scene)
             reply = await self._csms.command(name, action, payload)
-        except (BadWords, CommandFailed) as error:
+        except BadWords as error:
+            return _no(str(error)) | {"usage": True}
+        except CommandFailed as error:
             return _no(str(error))
-        return {"ok": True, "station": name, "action": action, "payload": payload, "reply": reply}
+        answer = {"ok": True, "station": name, "action": action, "payload": payload, "reply": reply}
+        if action == "GetBaseReport" and reply.get("status") == "Accepted":
+            answer["report"] = await self._report(name, payload["requestId"])
+        return answer
+
+    async def _report(self, name: str, request_id: int) -> list[dict[str, Any]]:
+        """Wait for the last part of a report and return its variables; what has come when the station pauses too long."""
+        reports = self._csms.station(name).facts.reports
+        deadline = asyncio.get_running_loop().time() + _REPORT_WITHIN_S
+        while not any(not part.get("tbc", False) for part in reports.get(request_id, ())):
+            if asyncio.get_running_loop().time() > deadline:
+                break
+            await asyncio.sleep(0.05)
+        return [row for part in reports.get(request_id, ()) for row in part.get("reportData", ())]
 
     def _station(self, name: str) -> dict[str, Any]:
         core = self._csms.station(name)

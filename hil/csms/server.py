@@ -15,7 +15,11 @@ from hil.csms.peer import PeerGone, PeerServer
 
 
 class PortInUse(Exception):
-    """Somebody else listens where we should. The message says what to do."""
+    """We cannot listen where we should. The message says what to do. is_taken: because somebody else does."""
+
+    def __init__(self, message: str, *, is_taken: bool) -> None:
+        self.is_taken = is_taken
+        super().__init__(message)
 
 
 class WebSocketPeer:
@@ -66,7 +70,7 @@ class WebSocketServer:
                 close_timeout=2,
             )
         except OSError as error:
-            raise PortInUse(_explain(error, host, port)) from error
+            raise PortInUse(_explain(error, host, port), is_taken=error.errno == errno.EADDRINUSE) from error
 
     @property
     def port(self) -> int:
@@ -104,4 +108,6 @@ class WebSocketServer:
 def _explain(error: OSError, host: str, port: int) -> str:
     if error.errno == errno.EADDRINUSE:
         return f"port {port} on {host} is in use: stop what listens there or choose another with --port"
-    return f"cannot listen on {host} port {port}: {error.strerror or error}"
+    # asyncio words every failed bind at length and puts the reason at the end
+    reason = (error.strerror or str(error)).rpartition(": ")[2]
+    return f"cannot listen on {host} port {port}: {reason}; choose another --host or --port"

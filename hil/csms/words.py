@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -31,14 +32,14 @@ Command = tuple[str, dict[str, Any]]
 
 ALIASES = {  # usage, and what it does
     "start": ("start [TOKEN] [EVSE]", "start a charging session remotely"),
-    "stop": ("stop [TRANSACTION]", "stop the running (or the named) transaction"),
-    "limit": ("limit AMPERES|off [EVSE]", "set or clear a default charging limit (EVSE 0: all)"),
+    "stop": ("stop [TRANSACTION]", "stop the running (or named) transaction"),
+    "limit": ("limit AMPERES|off [EVSE]", "default charging limit (EVSE 0: all)"),
     "unlock": ("unlock [EVSE]", "unlock the connector"),
     "reset": ("reset [hard|soft|idle|now]", "restart the station"),
-    "availability": ("availability on|off [EVSE]", "put in or out of service (EVSE 0: the whole station)"),
+    "availability": ("availability on|off [EVSE]", "in or out of service (EVSE 0: whole station)"),
     "get": ("get [KEY...]", "1.6 keys, or Component.Variable in 2.0.1"),
     "set": ("set KEY=VALUE", "1.6 key, or Component.Variable in 2.0.1"),
-    "trigger": ("trigger MESSAGE [EVSE]", "ask for a message, for example StatusNotification"),
+    "trigger": ("trigger MESSAGE [EVSE]", "ask for a message, as StatusNotification"),
     "report": ("report", "everything the device model holds"),
     "clear-cache": ("clear-cache", "forget the authorisation cache"),
 }
@@ -53,8 +54,10 @@ def expand(words: list[str], scene: Scene) -> Command:
     if alias is not None:
         try:
             return alias(rest, scene)
-        except (IndexError, ValueError) as error:
-            raise BadWords(f"{error or 'incomplete'}; usage: {ALIASES[name][0]}") from None
+        except IndexError:
+            raise BadWords(f"{name}: something is missing; usage: {ALIASES[name][0]}") from None
+        except ValueError as error:
+            raise BadWords(f"{error}; usage: {ALIASES[name][0]}") from None
     known = {action.lower(): action for action in schemas.actions(scene.version)}
     action = known.get(name.lower())
     if action is None:
@@ -107,7 +110,11 @@ def _typed(value: Any, node: dict[str, Any], document: dict[str, Any]) -> Any:
 
 
 def _number(rest: list[str], index: int, default: int) -> int:
-    return int(rest[index]) if len(rest) > index else default
+    if len(rest) <= index:
+        return default
+    if not rest[index].isdecimal():
+        raise ValueError(f"{rest[index]!r} is not the number of an EVSE")
+    return int(rest[index])
 
 
 def _start(rest: list[str], scene: Scene) -> Command:
@@ -136,7 +143,13 @@ def _limit(rest: list[str], scene: Scene) -> Command:
     if rest[0].lower() == "off":
         name = "id" if scene.version is Version.V16 else "chargingProfileId"
         return "ClearChargingProfile", {name: PROFILE_ID}
-    return "SetChargingProfile", default_limit(scene.version, float(rest[0]), evse)
+    try:
+        amperes = float(rest[0])
+    except ValueError:
+        amperes = math.nan
+    if not 0 <= amperes < math.inf:
+        raise ValueError(f"{rest[0]!r} is neither a number of amperes nor off")
+    return "SetChargingProfile", default_limit(scene.version, amperes, evse)
 
 
 def default_limit(version: Version, amperes: float, evse: int) -> dict[str, Any]:
@@ -210,12 +223,11 @@ def _set(rest: list[str], scene: Scene) -> Command:
 
 def _trigger(rest: list[str], scene: Scene) -> Command:
     payload: dict[str, Any] = {"requestedMessage": rest[0]}
-    if len(rest) > 1:
-        evse = int(rest[1])
-        if scene.version is Version.V16:
-            payload["connectorId"] = evse
-        else:
-            payload["evse"] = {"id": evse} | ({"connectorId": 1} if rest[0] == "StatusNotification" else {})
+    is_status = rest[0] == "StatusNotification"
+    if scene.version is Version.V16:
+        return "TriggerMessage", payload | ({"connectorId": _number(rest, 1, 0)} if len(rest) > 1 else {})
+    if len(rest) > 1 or is_status:  # F06.FR.12: a status is asked of one connector
+        payload["evse"] = {"id": _number(rest, 1, 1)} | ({"connectorId": 1} if is_status else {})
     return "TriggerMessage", payload
 
 

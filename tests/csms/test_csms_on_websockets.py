@@ -150,7 +150,7 @@ def test_a_second_terminal_sends_commands_and_sees_what_is_known(
             code, out, _ = await asyncio.to_thread(csms_command, capsys, "send", "--port", port, "--json", "unlock")
             assert (code, json.loads(out)["error"]) == (1, "NotImplemented")
             code, _, err = await asyncio.to_thread(csms_command, capsys, "send", "--port", port, "brew")
-            assert code == 1 and "no such alias" in err
+            assert code == 2 and "no such alias" in err
             _, out, _ = await asyncio.to_thread(csms_command, capsys, "show", "--port", port, "stations")
             assert json.loads(out)["registration"] == "Accepted"
 
@@ -164,7 +164,7 @@ def test_no_station_and_no_csms_are_told_apart(running: Running, capsys: pytest.
     code, _, err = csms_command(capsys, "send", "--port", str(running.port), "start")
     assert (code, err) == (1, "pilotline csms: no station is connected\n")
     code, _, err = csms_command(capsys, "send", "--port", "1", "start")
-    assert code == 2 and "no CSMS answers for port 1" in err and err.count("\n") == 1
+    assert code == 4 and "no CSMS answers for port 1" in err and err.count("\n") == 1
     with pytest.raises(NoCsms):
         ask(1, {"show": "stations"})
 
@@ -172,11 +172,62 @@ def test_no_station_and_no_csms_are_told_apart(running: Running, capsys: pytest.
 def test_a_second_csms_on_the_same_port_says_what_to_do(running: Running) -> None:
     command = [sys.executable, "-c", _MAIN, "--port", str(running.port)]
     second = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
-    assert second.returncode == 1
+    assert second.returncode == 6
     assert second.stderr == (
         f"pilotline csms: port {running.port} on 127.0.0.1 is in use: "
         "stop what listens there or choose another with --port\n"
     )
+
+
+def test_an_address_that_is_not_ours_is_no_port_in_use(run_dir: Path) -> None:
+    command = [sys.executable, "-c", _MAIN, "--host", "192.0.2.1", "--port", "9"]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
+    assert result.returncode == 5
+    assert result.stderr.startswith(
+        "pilotline csms: cannot listen on 192.0.2.1 port 9: cannot assign requested address;"
+    )
+
+
+def test_report_waits_for_its_last_part_and_shows_every_variable(
+    running: Running, capsys: pytest.CaptureFixture[str]
+) -> None:
+    port = str(running.port)
+
+    def part(seq_no: int, tbc: bool, component: dict[str, Any], name: str, value: str) -> dict[str, Any]:
+        row = {"component": component, "variable": {"name": name}, "variableAttribute": [{"value": value}]}
+        now = "2026-01-05T06:00:00Z"
+        return {"requestId": 1, "generatedAt": now, "seqNo": seq_no, "tbc": tbc, "reportData": [row]}
+
+    async def session() -> None:
+        came = asyncio.Event()
+
+        def accept(_: dict[str, Any]) -> dict[str, Any]:
+            came.set()
+            return {"status": "Accepted"}
+
+        wire = await dial(f"ws://127.0.0.1:{port}/CS-1", ["ocpp2.0.1"])
+        async with Puppet(wire, {"GetBaseReport": accept}) as station:
+            boot = {"reason": "PowerUp", "chargingStation": {"vendorName": "V", "model": "M"}}
+            await station.call("BootNotification", boot)
+            asked = asyncio.create_task(asyncio.to_thread(csms_command, capsys, "send", "--port", port, "report"))
+            await came.wait()
+            await station.call("NotifyReport", part(0, True, {"name": "AuthCtrlr"}, "Enabled", "true"))
+            await station.call("NotifyReport", part(1, False, {"name": "EVSE", "evse": {"id": 1}}, "Power", "0"))
+            code, out, _ = await asked
+            assert code == 0
+            assert out.splitlines()[1:] == ["  AuthCtrlr.Enabled = true", "  EVSE@1.Power = 0"]
+
+    asyncio.run(session())
+
+
+def test_the_keys_of_a_16_station_are_shown_one_a_line() -> None:
+    keys = [{"key": "HeartbeatInterval", "value": "60", "readonly": False}, {"key": "X", "readonly": True}]
+    reply = {"configurationKey": keys, "unknownKey": ["Y"]}
+    assert cli.answer_lines({"station": "CS-1", "action": "GetConfiguration", "reply": reply}) == [
+        'CS-1 GetConfiguration: {"unknownKey":["Y"]}',
+        "  HeartbeatInterval = 60",
+        "  X =   (read-only)",
+    ]
 
 
 @pytest.mark.parametrize("line", [b"nonsense\n", b"{}\n", b'{"send": [1], "station": null}\n', b'{"show": "moon"}\n'])
