@@ -11,20 +11,25 @@ from controller.exits import ExitCode
 
 _EPILOG = """\
 examples:
-  source <(pilotline completion bash)                                    this shell
-  pilotline completion bash > ~/.local/share/bash-completion/completions/pilotline
-  pilotline completion zsh > ~/.zfunc/_pilotline                         with ~/.zfunc in $fpath
+  source <(pilotline completion bash)      for this shell
+  d=~/.local/share/bash-completion/completions; mkdir -p $d
+  pilotline completion bash > $d/pilotline
+  pilotline completion zsh > ~/.zfunc/_pilotline      (~/.zfunc in $fpath)
   pilotline completion fish > ~/.config/fish/completions/pilotline.fish
 """
 
 
 @dataclass(frozen=True)
 class Level:
-    """What may follow a chain of sub-commands. words: sub-commands and choices. options: with their help."""
+    """What may follow a chain of sub-commands. words: sub-commands and choices. options: with their help.
+
+    values: option that takes a value -> the ones there are to choose from, none where it is free text.
+    """
 
     path: tuple[str, ...]
     words: dict[str, str]
     options: dict[str, str]
+    values: dict[str, tuple[str, ...]]
 
 
 def add(commands: Commands) -> None:
@@ -33,7 +38,13 @@ def add(commands: Commands) -> None:
 
 
 def _completion(args: argparse.Namespace) -> int:
-    print(_WRITERS[args.shell](list(levels(_whole_parser()))), end="")
+    from controller.cli import csms
+
+    found = list(levels(_whole_parser()))
+    for level in found:
+        if level.path == ("csms", "send"):
+            level.words.update(csms.aliases())
+    print(_WRITERS[args.shell](found), end="")
     return ExitCode.OK
 
 
@@ -52,6 +63,7 @@ def levels(parser: argparse.ArgumentParser, path: tuple[str, ...] = ()) -> Itera
     """Walk the parser and its sub-parsers."""
     words: dict[str, str] = {}
     options: dict[str, str] = {}
+    values: dict[str, tuple[str, ...]] = {}
     below: dict[str, argparse.ArgumentParser] = {}
     for action in parser._actions:
         if isinstance(action, argparse._SubParsersAction):
@@ -59,9 +71,11 @@ def levels(parser: argparse.ArgumentParser, path: tuple[str, ...] = ()) -> Itera
             words |= {choice.dest: choice.help or "" for choice in action._choices_actions}
         elif action.help != argparse.SUPPRESS and action.option_strings:
             options[action.option_strings[-1]] = (action.help or "").replace("%(default)s", str(action.default))
+            if action.nargs is None:
+                values[action.option_strings[-1]] = tuple(str(choice) for choice in action.choices or ())
         elif not action.option_strings and action.choices is not None:
             words |= {str(choice): "" for choice in action.choices}
-    yield Level(path, words, options)
+    yield Level(path, words, options, values)
     for name, each in below.items():
         yield from levels(each, (*path, name))
 
@@ -72,6 +86,12 @@ def _case(level: Level) -> str:
 
 def bash(found: list[Level]) -> str:
     cases = "".join(f"    {_case(level)}) words='{' '.join([*level.words, *level.options])}' ;;\n" for level in found)
+    values = "".join(
+        f"    '{' '.join([*level.path, option])}') COMPREPLY=($(compgen -W '{' '.join(each)}' -- \"$current\")); return ;;\n"
+        for level in found
+        for option, each in level.values.items()
+        if option != "--config"
+    )
     known = " ".join(sorted({word for level in found for word in level.path}))
     return f"""\
 # bash completion of pilotline
@@ -83,6 +103,8 @@ _pilotline() {{
   case "${{COMP_WORDS[COMP_CWORD-1]}}" in
     --config) COMPREPLY=($(compgen -f -- "$current")); return ;;
   esac
+  case "$path ${{COMP_WORDS[COMP_CWORD-1]}}" in
+{values}  esac
   case "$path" in
 {cases}  esac
   COMPREPLY=($(compgen -W "$words" -- "$current"))
@@ -131,6 +153,8 @@ def fish(found: list[Level]) -> str:
             lines.append(f"complete -c pilotline -n '{condition}' -a '{name}' -d '{_plain(help)}'")
         for name, help in level.options.items():
             rest = " -r -F" if name == "--config" else ""
+            if level.values.get(name):
+                rest = f" -x -a '{' '.join(level.values[name])}'"
             condition = f" -n '{seen}'" if seen else " -n __fish_use_subcommand"
             option = f"-l {name[2:]}" if name.startswith("--") else f"-s {name[1:]}"
             lines.append(f"complete -c pilotline{condition} {option} -d '{_plain(help)}'{rest}")

@@ -20,6 +20,13 @@ def fill(parser: argparse.ArgumentParser) -> None:
     add_arguments(parser)
 
 
+def aliases() -> dict[str, str]:
+    """Return the words that `csms send` takes, with what each does."""
+    from hil.csms.cli import aliases
+
+    return aliases()
+
+
 def _csms(args: argparse.Namespace) -> int:
     from hil.csms.cli import main
 

@@ -15,22 +15,26 @@ from controller.diagnostics.crash import crash_directory, crash_report
 from controller.exits import CommandFailed, ExitCode
 
 # In the order of the help. Each is a module of this package (with _ for -) with `add(commands)`.
-COMMANDS = ("run", "demo", "status", "watch", "why", "bench", "csms", "config", "completion", "safe-outputs")
+COMMANDS = (
+    "run", "demo", "status", "watch", "why", "clear", "bench", "csms", "config", "completion", "safe-outputs",
+)  # fmt: skip
 
 _EPILOG = """\
 A first look:
-  pilotline demo                    one charging session on a simulated charging point, live
-  pilotline run                     a station on the mock bench, with the built-in defaults
-  pilotline csms                    a CSMS for it, in a second terminal
-  pilotline status                  what it is doing, in a third
+  pilotline demo              one whole charging session, simulated, live
+  pilotline run               a station on the mock bench, built-in defaults
+  pilotline csms              a CSMS for it, in a second terminal
+  pilotline status            what it is doing, in a third
 Then, with a file of your own:
   pilotline config check --config pilotline.toml
 
-Without --config, commands use $PILOTLINE_CONFIG, else /etc/pilotline/pilotline.toml,
-else the built-in defaults (mock board, files under the user's own directories).
+Without --config, commands use $PILOTLINE_CONFIG, else
+/etc/pilotline/pilotline.toml, else the built-in defaults (mock board, files
+under the user's own directories).
 
-Exit codes: 0 done, 1 failed, 2 wrong usage, 3 wrong configuration, 4 not running,
-5 a device or directory cannot be used, 6 taken by another process.
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 wrong configuration,
+4 not running, 5 a device or directory cannot be used, 6 taken by another
+process.
 """
 
 

@@ -58,6 +58,11 @@ def station_of(args: argparse.Namespace) -> StationConfig:
     return load_station(config_path(args))
 
 
+def start_hint(args: argparse.Namespace) -> str:
+    """Return the command line that starts the station which `args` name."""
+    return "pilotline run" + (f" --config {args.config}" if args.config is not None else "")
+
+
 def print_json(value: Any) -> None:
     print(json.dumps(value, ensure_ascii=False, default=str), flush=True)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from controller.cli.options import station_of
+from controller.cli.options import start_hint, station_of
 from controller.exits import CommandFailed, ExitCode
 from controller.local.client import LineClient
 from controller.local.exc import LocalError, NotRunning
@@ -17,7 +17,7 @@ def connect(args: argparse.Namespace) -> LineClient:
     try:
         return LineClient(path, "the station")
     except NotRunning as error:
-        raise CommandFailed(f"{error}; start it with: pilotline run", ExitCode.NOT_RUNNING) from error
+        raise CommandFailed(f"{error}; start it with: {start_hint(args)}", ExitCode.NOT_RUNNING) from error
     except LocalError as error:
         raise CommandFailed(f"{error}; are you in the socket's group?", ExitCode.DEVICE) from error
 

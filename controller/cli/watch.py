@@ -13,7 +13,12 @@ from controller.cli.station_link import connect
 from controller.exits import CommandFailed, ExitCode
 from controller.local.exc import LocalError
 
-_EPILOG = """\
+KINDS = ("contactor", "fault", "frame", "limit", "link", "lock", "pilot", "session", "status", "token", "transaction")
+
+_EPILOG = f"""\
+kinds: {" ".join(KINDS[:7])}
+       {" ".join(KINDS[7:])}
+
 examples:
   pilotline watch
   pilotline watch --kind frame --kind transaction
@@ -25,7 +30,9 @@ Ends with Ctrl-C, or with exit code 4 when the station goes away.
 
 def add(commands: Commands) -> None:
     parser = command(commands, "watch", "show events as they happen", _EPILOG, _watch)
-    parser.add_argument("--kind", action="append", help="only events of this kind (may be repeated)")
+    parser.add_argument(
+        "--kind", choices=KINDS, metavar="KIND", action="append", help="only events of this kind (may be repeated)"
+    )
     add_config(parser)
     add_json(parser, "print each event as one JSON object a line")
 

@@ -30,8 +30,16 @@ def test_help_of_every_command_fits_80_columns_and_ends_well(pilotline: Pilotlin
     result = pilotline(name, "--help")
     assert result.returncode == 0, result.stderr
     assert result.stdout.startswith(f"usage: pilotline {name}")
-    if name not in ("csms", "completion"):  # csms: written elsewhere; completion: a whole command line to copy
-        assert max(map(len, result.stdout.splitlines())) <= 80
+    assert max(map(len, result.stdout.splitlines())) <= 80
+
+
+@pytest.mark.parametrize(
+    "words", [[], ["csms", "send"], ["csms", "show"], ["config", "check"], ["config", "show"]], ids=" ".join
+)
+def test_every_other_help_fits_80_columns(pilotline: Pilotline, words: list[str]) -> None:
+    result = pilotline(*words, "--help")
+    assert result.returncode == 0
+    assert max(map(len, result.stdout.splitlines())) <= 80
 
 
 def test_help_and_status_load_no_heavy_library() -> None:
@@ -44,7 +52,19 @@ def test_help_and_status_load_no_heavy_library() -> None:
 
 @pytest.mark.parametrize(
     "arguments",
-    [["nope"], ["run", "--nope"], ["run", "--only", "nobody"], ["config"], ["demo", "--ocpp", "3"], ["bench"]],
+    [
+        ["nope"],
+        ["run", "--nope"],
+        ["run", "--only", "nobody"],
+        ["config"],
+        ["demo", "--ocpp", "3"],
+        ["bench"],
+        ["bench", "dance"],
+        ["watch", "--kind", "frames"],
+        ["clear"],
+        ["clear", "one"],
+        ["csms", "show", "weather"],
+    ],
 )
 def test_wrong_usage_ends_with_2_and_a_usage_line(pilotline: Pilotline, arguments: list[str]) -> None:
     result = pilotline(*arguments)
@@ -52,12 +72,24 @@ def test_wrong_usage_ends_with_2_and_a_usage_line(pilotline: Pilotline, argument
     assert result.stderr.startswith("usage: pilotline")
 
 
-@pytest.mark.parametrize("arguments", [["status"], ["why"], ["watch"], ["bench", "state"]])
-def test_without_a_station_it_says_how_to_start_one(pilotline: Pilotline, arguments: list[str]) -> None:
+@pytest.mark.parametrize("arguments", [["status"], ["why"], ["watch"], ["clear", "1"], ["bench", "state"]])
+def test_without_a_station_it_says_how_to_start_that_one(
+    pilotline: Pilotline, tmp_path: Path, arguments: list[str]
+) -> None:
     result = pilotline(*arguments)
     assert result.returncode == 4
     [line] = result.stderr.splitlines()
     assert "is not running" in line and line.endswith("start it with: pilotline run")
+    (tmp_path / "p.toml").touch()
+    named = pilotline(*arguments, "--config", "p.toml")
+    assert named.stderr.endswith("start it with: pilotline run --config p.toml\n")
+
+
+@pytest.mark.parametrize("words", [["send", "start"], ["show", "stations"]], ids=" ".join)
+def test_without_a_csms_it_ends_with_4(pilotline: Pilotline, words: list[str]) -> None:
+    result = pilotline("csms", *words, "--port", "1")
+    assert result.returncode == 4
+    assert "start one with `pilotline csms --port 1`" in result.stderr
 
 
 @pytest.mark.parametrize(
@@ -83,6 +115,20 @@ def test_config_check_tells_all_mistakes_of_all_files(pilotline: Pilotline, tmp_
     as_json = pilotline("config", "check", "--config", "p.toml", "--json")
     assert as_json.returncode == 3
     assert len(json.loads(as_json.stdout)["mistakes"]) == 3
+    assert "p.toml [ocpp.variables] " in result.stderr and "p.toml [ocpp.keys] " in result.stderr
+
+
+def test_config_check_reads_on_after_the_first_file_with_a_mistake(pilotline: Pilotline, tmp_path: Path) -> None:
+    (tmp_path / "b.toml").write_text('[board]\nname = "x"\n')
+    board = f"pilotline: {tmp_path}/b.toml: a board needs at least one [[evse]]\n"
+    station = tmp_path / "p.toml"
+    station.write_text('[station]\nidentitiy = "x"\nboard = "b.toml"\n')
+    result = pilotline("config", "check", "--config", "p.toml")
+    assert result.stderr == "pilotline: p.toml [station]: unknown key 'identitiy' - did you mean 'identity'?\n" + board
+    station.write_text('[station]\nboard = "b.toml"\n[ocpp.variables]\n"EVSE@1.Nope" = 1\n[ocpp.keys]\nNope = 1\n')
+    result = pilotline("config", "check", "--config", "p.toml")
+    assert result.returncode == 3
+    assert result.stderr == board + 'pilotline: p.toml [ocpp.keys] "Nope": OCPP 1.6 has no such key here\n'
 
 
 def test_config_check_of_a_good_file_says_ok_and_what_next(pilotline: Pilotline, tmp_path: Path) -> None:
@@ -163,6 +209,83 @@ def test_bench_shows_the_refusal_in_one_line(pilotline: Pilotline, tmp_path: Pat
     assert (result.returncode, result.stderr) == (1, "pilotline: bench plug_in: evse: 9 is not there\n")
 
 
+@pytest.mark.parametrize(
+    ("answer", "code", "out", "err"),
+    [
+        ({"ok": True, "reader": "pn532"}, 0, 'done: reader = "pn532"\n', ""),
+        ({"ok": True, "evses": [1]}, 0, '{\n "evses": [\n  1\n ]\n}\n', ""),
+        ({"ok": False, "error": "swipe: `token` is missing"}, 1, "", "pilotline: bench swipe: `token` is missing\n"),
+        ({"ok": True, "forwarding": False}, 1, "", "nothing was cut: no forwarder stands between station and CSMS"),
+    ],
+)
+def test_bench_tells_the_answer_shortly(
+    pilotline: Pilotline, tmp_path: Path, answer: dict[str, object], code: int, out: str, err: str
+) -> None:
+    bench = FakeBench(tmp_path / "pilotline" / "PILOTLINE-1" / "bench.sock", answer)
+    result = pilotline("bench", "swipe")
+    bench.close()
+    assert (result.returncode, result.stdout) == (code, out)
+    assert err in result.stderr
+
+
+def test_the_help_names_all_that_the_bench_knows() -> None:
+    from controller.cli import bench
+    from hil.plant.ev_options import KEYS
+    from hil.plant.faults import KINDS
+    from hil.plant.verbs import VERBS
+
+    assert set(bench.VERBS) == set(VERBS)
+    words = set(bench._EPILOG.replace("=", " ").split())
+    assert set(VERBS) | set(KINDS) | {f"ev.{key}" for key in KEYS} <= words | {"resume"}
+
+
+class FakeStation:
+    """Serves the control API with one EVSE whose faults go when cleared, but for those that are `stubborn`."""
+
+    def __init__(self, path: Path, faults: list[str], stubborn: tuple[str, ...] = ()) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._faults, self._stubborn = faults, stubborn
+        self._listening = socket.socket(socket.AF_UNIX)
+        self._listening.bind(str(path))
+        self._listening.listen()
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self) -> None:
+        while True:
+            connection, _ = self._listening.accept()
+            with connection, connection.makefile("rb") as lines:
+                for line in lines:
+                    connection.sendall(json.dumps(self._answer(json.loads(line))).encode() + b"\n")
+
+    def _answer(self, request: dict[str, object]) -> dict[str, object]:
+        if request["do"] == "status":
+            return {"ok": True, "status": {"evses": [{"id": 1, "faults": self._faults}]}}
+        fault = str(request["fault"])
+        if fault not in self._faults:
+            return {"ok": False, "error": f"EVSE 1 has no fault '{fault}'; active: {', '.join(self._faults)}"}
+        self._faults = [each for each in self._faults if each != fault or each in self._stubborn]
+        return {"ok": True}
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "says"),
+    [
+        (["1"], 1, "EVSE 1: still there: weld; what to check: pilotline why"),
+        (["1", "rcd_trip"], 0, "EVSE 1: cleared rcd_trip"),
+        (["1", "nope"], 1, "EVSE 1 has no fault 'nope'; active: rcd_trip, weld"),
+        (["2"], 2, "there is no EVSE 2; known: 1"),
+        (["1", "weld", "--json"], 1, '{"ok": false, "cleared": [], "standing": ["weld"]}'),
+    ],
+)
+def test_clear_acknowledges_and_says_what_stays(
+    pilotline: Pilotline, tmp_path: Path, words: list[str], code: int, says: str
+) -> None:
+    FakeStation(tmp_path / "pilotline" / "PILOTLINE-1" / "api.sock", ["rcd_trip", "weld"], ("weld",))
+    result = pilotline("clear", *words)
+    assert result.returncode == code
+    assert says in result.stdout + result.stderr
+
+
 @pytest.mark.parametrize("word", ["evse", "=1", "ev.=1", "a=1 a.b=2"])
 def test_bench_with_words_that_are_no_pairs_says_how_to_write_them(pilotline: Pilotline, word: str) -> None:
     result = pilotline("bench", "plug_in", *word.split(" "))
@@ -183,6 +306,26 @@ def test_bash_completion_completes(pilotline: Pilotline, tmp_path: Path) -> None
     script = 'source c.bash; COMP_WORDS=(pilotline config sh); COMP_CWORD=2; _pilotline; echo "${COMPREPLY[@]}"'
     result = subprocess.run(["bash", "-c", script], cwd=tmp_path, capture_output=True, text=True, check=True)
     assert result.stdout == "show\n"
+
+
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [
+        ("demo --ocpp", "1.6 2.0.1"),
+        ("run --only", "bench safety station"),
+        ("csms --port", ""),
+        ("csms send lim", "limit"),
+        ("bench plug", "plug_in"),
+        ("watch --kind fr", "frame"),
+    ],
+)
+def test_bash_completion_offers_values(pilotline: Pilotline, tmp_path: Path, typed: str, offered: str) -> None:
+    (tmp_path / "c.bash").write_text(pilotline("completion", "bash").stdout)
+    words = typed.split() if typed.split()[-1] in ("lim", "plug", "fr") else [*typed.split(), "''"]
+    script = f"COMP_WORDS=(pilotline {' '.join(words)}); COMP_CWORD={len(words)}; _pilotline"
+    script = f'source c.bash; {script}; echo "${{COMPREPLY[@]}}"'
+    result = subprocess.run(["bash", "-c", script], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert result.stdout == offered + "\n"
 
 
 def test_a_reader_that_has_seen_enough_ends_it_quietly(tmp_path: Path) -> None:
