@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from controller.logic.profiles import NOMINAL_VOLTAGE_V
 from controller.logic.values import Measurand, MeterReading, Sample, SampleContext
 
+EARLY_S = 1e-6  # a timer may fire this much before its time: that is its time
 LOSS_POLLS = 3
 LOSS_AFTER_S = 10.0  # hardware-facts: 3 failed polls or 10 s, whichever is later
 LOSS_STOPS_AFTER_S = 60.0
@@ -66,7 +67,7 @@ def next_periodic(started_at: float, interval_s: float, now: float) -> float | N
     """Return the next moment (monotonic) a whole number of intervals after the start; None where the interval is 0."""
     if interval_s <= 0:
         return None
-    return started_at + interval_s * (max(0, int((now - started_at + 1e-6) // interval_s)) + 1)
+    return started_at + interval_s * (max(0, int((now - started_at + EARLY_S) // interval_s)) + 1)
 
 
 def next_aligned(now: datetime, interval_s: int) -> datetime | None:

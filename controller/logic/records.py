@@ -105,13 +105,21 @@ class ChargingState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Kept:
+    """Meter values of one moment that are told in the last message of their transaction."""
+
+    stamp: Stamp
+    samples: tuple[Sample, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class TransactionEvent:
     """One step of a transaction, as it happened.
 
     evse_id, connector_id: None while no EVSE is known (E02.FR.21). register_wh: energy register then, the last committed one
     where `register_is_stale` (no live meter; never 0, never invented). id_token: only on the event in which it was first
     used. online: the station was registered and connected when it happened. stopped_reason: only on ENDED.
-    may_drop: a mere periodic update that E12.FR.04 allows to thin out.
+    may_drop: a mere periodic update that E12.FR.04 allows to thin out. kept: only on ENDED, values taken before it, oldest first.
     """
 
     transaction_id: str
@@ -131,6 +139,7 @@ class TransactionEvent:
     cable_max_current_a: int | None = None
     phases_used: int | None = None
     may_drop: bool = False
+    kept: tuple[Kept, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

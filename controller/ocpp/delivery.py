@@ -33,7 +33,7 @@ class Encoder(Protocol):
 
         transaction: as it stands now, ended or not, with the wall time of its start mended; None with MeterSampled. In 1.6 its
         wire_id is the CSMS's number, -1 where it never gave one, None only for the start itself. at: the event's mended wall
-        time, which is its samples' too.
+        time, which is its samples' too; the wall times of what it kept are mended as well.
         """
 
     def accept(self, event: Event, reply: Any) -> Delivered:

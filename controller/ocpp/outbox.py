@@ -24,7 +24,7 @@ from dataclasses import replace
 from typing import Any
 
 from controller.clock import Clock
-from controller.logic.records import OpenTransaction, TransactionEvent
+from controller.logic.records import MeterSampled, OpenTransaction, TransactionEvent
 from controller.logic.values import IdToken, TokenInfo
 from controller.ocpp.delivery import Encoder, Report, RetryPolicy, Send, Trouble
 from controller.ocpp.exc import CallError, CallTimeout, ConnectionLost, PayloadError
@@ -190,12 +190,20 @@ class Outbox:
         if record.transaction_id is not None:
             transaction = self._transaction(record)
             seq_no = self._store.next_seq_no(record.transaction_id)
+            event = self._with_mended_times(event)
         at = self._store.wall_of(event.stamp)
         encoded = self._encoders[protocol].encode(event, transaction, seq_no, self._is_offline(record), at)
         if encoded is None:
             return None
         action, payload = encoded
         return Frozen(protocol, action, json.dumps(payload, separators=(",", ":"), ensure_ascii=False), seq_no)
+
+    def _with_mended_times(self, event: TransactionEvent | MeterSampled) -> TransactionEvent | MeterSampled:
+        if not isinstance(event, TransactionEvent) or not event.kept:
+            return event
+        wall_of = self._store.wall_of
+        kept = (replace(each, stamp=replace(each.stamp, wall=wall_of(each.stamp))) for each in event.kept)
+        return replace(event, kept=tuple(kept))
 
     def _freeze(self, record: QueuedRecord, frozen: Frozen) -> None:
         """Keep the message for good; durable with the next flush."""

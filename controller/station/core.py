@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -40,6 +40,8 @@ REOPEN_READER_S = 2.0
 SAFETY_WITHIN_S = 10.0  # both processes start together: only a later absence is a fault
 LONGEST_NAP_S = 60.0  # a wall clock may be stepped while we sleep by it
 _OBEYED = ("txctrlr.", "authctrlr.", "authcachectrlr.", "ocppcommctrlr.", "smartchargingctrlr.")
+_ALIGNED_EARLY = timedelta(milliseconds=1)  # a clock-aligned moment may be met this much before its time
+_METERED = ("sampleddatactrlr.", "aligneddatactrlr.")
 ORDERLY = "stopped_orderly"
 
 
@@ -94,6 +96,7 @@ class Core:
         self._safety_due_s: float | None = None  # by then it must have been there, None once it was
         self._silent_readers: set[int] = set()
         self._stopping = asyncio.Event()
+        self._metering_changed = asyncio.Event()  # renewed at every change
         self._tasks: asyncio.TaskGroup  # from `run` on
         self._running: set[asyncio.Task[None]] = set()
         model.subscribe(self._variable_changed)
@@ -142,7 +145,9 @@ class Core:
                 self.spawn(feed.meter.run())
             for reader, evse_id in self._readers:
                 self.spawn(self._read_tokens(reader, evse_id))
-            for loop in (self._listen, self.supply.run, self._settle, self._look_after, self._sample_aligned):
+            for loop in (self._listen, self.supply.run, self._settle, self._look_after):
+                self.spawn(loop())
+            for loop in (self._sample_aligned, self._keep_aligned):
                 self.spawn(loop())
             try:
                 await self._stopping.wait()
@@ -400,9 +405,15 @@ class Core:
     def _variable_changed(self, key: str) -> None:
         if key.casefold().startswith(_OBEYED):
             self.rules_changed()
+        if key.casefold().startswith(_METERED):
+            self._metering_changed.set()
+            self._metering_changed = asyncio.Event()
+            self.look_again()  # the next periodic values may be due earlier
 
     def _meter_health_changed(self) -> None:
         self.supply.recompute()
+        for evse_id in self.runners:
+            self.csms.status_changed(evse_id, CONNECTOR)
         self.look_again()
 
     def _limit_changed(self, evse_id: int, offer: Offer) -> None:
@@ -425,18 +436,39 @@ class Core:
     async def _sample_aligned(self) -> None:
         """Take clock-aligned meter values: in an event of the transaction where one runs, else by themselves (J01)."""
         while True:
-            rules, now = self.settings.metering, self.clock.now().wall
-            due = next_aligned(now, rules.aligned_interval_s)
-            nap_s = LONGEST_NAP_S if due is None else (due - now).total_seconds()
-            await asyncio.sleep(min(nap_s, LONGEST_NAP_S))
-            if due is None or self.clock.now().wall < due - timedelta(milliseconds=1):
-                continue
+            await self._next_aligned(lambda: self.settings.metering.aligned_interval_s)
+            rules = self.settings.metering
             busy = any(runner.session.billed is not None for runner in self.all_runners)
             for runner in self.runners.values():
                 if rules.aligned_only_idle and busy:
                     continue
                 if not runner.report(Trigger.METER_VALUE_CLOCK) and runner.feed is not None:
                     self.recorder.sampled(runner.feed, rules.aligned, SampleContext.SAMPLE_CLOCK)
+
+    async def _keep_aligned(self) -> None:
+        """Take the clock-aligned meter values that a transaction's last message tells."""
+        keeper = self.recorder.keeper
+        while True:
+            await self._next_aligned(lambda: keeper.rules.aligned_interval_s)
+            for runner in self.runners.values():
+                if runner.session.billed is not None and runner.feed is not None:
+                    keeper.aligned(runner.session.billed.id, runner.feed)
+
+    async def _next_aligned(self, interval_s: Callable[[], int]) -> None:
+        """Wait for the next clock-aligned moment, whatever becomes of the interval and the clock meanwhile."""
+        while True:
+            now = self.clock.now().wall + _ALIGNED_EARLY  # what is due within this has been dealt with
+            due = next_aligned(now, interval_s())
+            nap_s = LONGEST_NAP_S
+            if due is not None:
+                nap_s = min(nap_s, (due - now + _ALIGNED_EARLY).total_seconds())
+            changed = self._metering_changed
+            try:
+                async with asyncio.timeout(nap_s):
+                    await changed.wait()
+            except TimeoutError:
+                if due is not None and self.clock.now().wall >= due - _ALIGNED_EARLY:
+                    return
 
 
 async def _at_once() -> None:

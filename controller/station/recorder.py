@@ -20,7 +20,8 @@ from controller.logic.session_events import CommitRecord, RecordEvent
 from controller.logic.values import Measurand, Sample, SampleContext
 from controller.ocpp.ports import Csms
 from controller.station.events import EventBus
-from controller.station.settings import Settings
+from controller.station.keeper import Keeper
+from controller.station.settings import MeterRules, Settings
 from controller.station.supply import Feed
 from controller.store.exc import StorageFull
 from controller.store.store import Store
@@ -45,6 +46,7 @@ class Recorder:
         self._settings = settings
         self._events = events
         self._csms_url = csms_url
+        self.keeper = Keeper(store, clock, settings, lambda: csms.protocol, self.samples)
         self._begun_blind: set[str] = set()  # transactions whose STARTED had no register (E03.FR.11)
 
     # --- sessions and charging records -----------------------------------------------------------------------------------
@@ -92,6 +94,7 @@ class Recorder:
             samples=self._samples(effect, feed),
             cable_max_current_a=_cable_a(feed, session),
             phases_used=_phases_used(effect.charging_state, feed),
+            kept=self.keeper.taken(effect.transaction_id) if effect.kind is EventKind.ENDED else (),
         )
         if effect.kind is EventKind.STARTED:
             run_id, count = session.plug_key or (None, None)
@@ -105,6 +108,8 @@ class Recorder:
                 plug_run_id=run_id,
                 plug_count=count,
             )
+            if feed is not None:
+                self.keeper.began(effect.transaction_id, feed)
         else:
             self._add(event)
         if effect.kind is EventKind.ENDED:
@@ -171,8 +176,10 @@ class Recorder:
             register_wh=register_wh,
             register_is_stale=is_stale,
             samples=(last,) if wants else (),
+            kept=self.keeper.taken(transaction_id),
         )
         self._add(event)
+        self.keeper.forget(transaction_id)
         self._store.set_meta(_DEAUTHORIZED.format(transaction_id), None)
         self._tell(event)
 
@@ -221,11 +228,16 @@ class Recorder:
             if feed.meter.is_stale and feed.meter.register_wh is not None and Measurand.ENERGY_IMPORT in rules.ended:
                 last = float(feed.meter.register_wh)
                 return (Sample(Measurand.ENERGY_IMPORT, last, "Wh", SampleContext.TRANSACTION_END),)
-            return self.samples(feed, rules.ended, SampleContext.TRANSACTION_END)
+            return self.samples(feed, self._ending(rules), SampleContext.TRANSACTION_END)
         if effect.transaction_id in self._begun_blind and effect.charging_state is ChargingState.CHARGING:
             self._begun_blind.discard(effect.transaction_id)
             return self.samples(feed, rules.started, SampleContext.TRANSACTION_BEGIN)
         return ()
+
+    def _ending(self, rules: MeterRules) -> tuple[Measurand, ...]:
+        """1.6 has the end of whatever transactionData holds (errata §3.14), 2.x of what is configured for it."""
+        kept = self.keeper.rules
+        return kept.all if kept.keeps_begin else rules.ended
 
     def _add(self, event: TransactionEvent | MeterSampled) -> None:
         """A full card costs updates, never a beginning or an end."""
@@ -238,6 +250,7 @@ class Recorder:
         self._csms.records_added()
 
     def _ended(self, transaction_id: str, feed: Feed | None, session: Session) -> None:
+        self.keeper.forget(transaction_id)
         self._begun_blind.discard(transaction_id)
         self._store.set_meta(_DEAUTHORIZED.format(transaction_id), None)
         if feed is not None and session.plug_key is not None:

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 from controller.clock import Clock
 from controller.logic import session_events as to
 from controller.logic.evse import EvseFacts, LockState, LockWish
-from controller.logic.metering import next_periodic
+from controller.logic.metering import EARLY_S, next_periodic
 from controller.logic.profiles import ChargingProfile
 from controller.logic.records import EventKind, Trigger
 from controller.logic.session import Session
@@ -74,6 +74,7 @@ class Runner:
         self._transaction_since = 0.0
         self._noted_plug: tuple[str, int] | None = None
         self._next_sample: float | None = None
+        self._next_kept: float | None = None
         self._next_note = 0.0
         self.turned = asyncio.Event()  # set after every turn: for those who wait for something to become true
 
@@ -139,7 +140,7 @@ class Runner:
         if self._queue:
             return
         self._news.clear()
-        times = [self.session.deadline(), self._next_sample]
+        times = [self.session.deadline(), self._next_sample, self._next_kept]
         due = min((time for time in times if time is not None), default=None)
         try:
             async with asyncio.timeout(None if due is None else max(0.0, due - self._now())):
@@ -151,12 +152,16 @@ class Runner:
         """Send periodic meter values, and note the register now and then, while a transaction runs."""
         billed, feed, now = self.session.billed, self.feed, self._now()
         if billed is None or feed is None:
-            self._next_sample = None
+            self._next_sample = self._next_kept = None
             return
         interval_s = self._parts.settings.metering.updated_interval_s
-        if self._next_sample is not None and now >= self._next_sample:
+        if self._next_sample is not None and now >= self._next_sample - EARLY_S:
             self._parts.recorder.periodic(billed.id, self.session, feed, Trigger.METER_VALUE_PERIODIC)
         self._next_sample = next_periodic(self._transaction_since, interval_s, now)
+        keeper = self._parts.recorder.keeper
+        if self._next_kept is not None and now >= self._next_kept - EARLY_S:
+            keeper.periodic(billed.id, feed)
+        self._next_kept = next_periodic(self._transaction_since, keeper.rules.sampled_interval_s, now)
         if now >= self._next_note:
             self._next_note = now + NOTE_REGISTER_S
             self._parts.recorder.note_register(billed.id, feed)

@@ -50,6 +50,21 @@ class MeterRules:
     aligned_only_idle: bool
 
 
+@dataclass(frozen=True, slots=True)
+class KeptRules:
+    """What is kept for the last message of a transaction. keeps_begin: the values at its beginning, too."""
+
+    sampled: tuple[Measurand, ...]
+    sampled_interval_s: int
+    aligned: tuple[Measurand, ...]
+    aligned_interval_s: int
+    keeps_begin: bool
+
+    @property
+    def all(self) -> tuple[Measurand, ...]:
+        return tuple(dict.fromkeys(self.sampled + self.aligned))
+
+
 class Settings:
     """Reads the model anew each time: what a CSMS changes is in force at once."""
 
@@ -100,6 +115,8 @@ class Settings:
             cache_enabled=model.bool("AuthCacheCtrlr.Enabled"),
             cache_lifetime_s=model.int("AuthCacheCtrlr.LifeTime") or None,
             master_pass_group=model.text("AuthCtrlr.MasterPassGroupId") or None,
+            remote_disabled=model.bool("AuthCtrlr.DisableRemoteAuthorization"),
+            post_authorize=not model.bool("AuthCacheCtrlr.DisablePostAuthorize"),
         )
 
     @property
@@ -131,6 +148,20 @@ class Settings:
             aligned=self._measurands(f"{aligned}.Measurands"),
             aligned_interval_s=model.int(f"{aligned}.Interval") if aligns else 0,
             aligned_only_idle=model.bool(f"{aligned}.SendDuringIdle"),
+        )
+
+    def kept(self, protocol: str) -> KeptRules:
+        """In 1.6 the intervals are those of the values that are sent at once (§3.16.1, §3.16.2)."""
+        model, sampled, aligned = self._model, "SampledDataCtrlr", "AlignedDataCtrlr"
+        takes, aligns = model.bool(f"{sampled}.Enabled"), model.bool(f"{aligned}.Enabled")
+        is_16 = protocol == OCPP16
+        every, every_aligned = ("TxUpdatedInterval", "Interval") if is_16 else ("TxEndedInterval", "TxEndedInterval")
+        return KeptRules(
+            sampled=self._measurands(f"{sampled}.TxEndedMeasurands") if takes else (),
+            sampled_interval_s=model.int(f"{sampled}.{every}"),
+            aligned=self._measurands(f"{aligned}.TxEndedMeasurands") if aligns else (),
+            aligned_interval_s=model.int(f"{aligned}.{every_aligned}"),
+            keeps_begin=is_16,
         )
 
     def _measurands(self, key: str) -> tuple[Measurand, ...]:

@@ -70,4 +70,10 @@ _FIRST = (
         token TEXT PRIMARY KEY, kind TEXT NOT NULL, body TEXT NOT NULL, accepted INTEGER NOT NULL, at TEXT NOT NULL)""",
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST,)
+_SECOND = (
+    # Meter values for the last message of their transaction, which takes them with it; at_s: Unix time, to thin them by.
+    """CREATE TABLE kept_values (
+        position INTEGER PRIMARY KEY, transaction_id TEXT NOT NULL, at_s REAL NOT NULL, body TEXT NOT NULL)""",
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _SECOND)

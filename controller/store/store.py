@@ -13,18 +13,20 @@ from controller.clock import Clock
 from controller.store.archive import Archive
 from controller.store.boots import Boots
 from controller.store.database import Database, StoreLimits
+from controller.store.kept import KeptValues
 from controller.store.overlays import Overlays
 from controller.store.queue import Queue
 from controller.store.transactions import Transactions
 
 
-class Store(Boots, Transactions, Queue, Overlays, Archive):
-    """Everything that outlives a restart, by subject: boots, transactions, queue, overlays, archive."""
+class Store(Boots, Transactions, Queue, KeptValues, Overlays, Archive):
+    """Everything that outlives a restart, by subject: boots, transactions, queue, kept values, overlays, archive."""
 
     def __init__(self, db: Database, random: Random) -> None:
         Boots.__init__(self, db)
         Transactions.__init__(self, db, random)
         Queue.__init__(self, db)
+        KeptValues.__init__(self, db)
         Overlays.__init__(self, db)
         Archive.__init__(self, db)
 

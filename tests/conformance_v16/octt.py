@@ -26,7 +26,6 @@ TAG = "04A2B3C4D5E680"
 FRIEND = "04B1C2D3E4F580"  # of the same parent where a scenario says so
 STRANGER = "04FFEEDDCCBB80"
 PARENT = "FAMILY"
-RESTART_S = 2.0  # until the supervisor has a process running again that ended as it was told to
 
 Test = Callable[..., Coroutine[Any, Any, None]]
 
@@ -65,7 +64,7 @@ class Octt:
 
     def print_frames(self) -> None:
         """For whoever reads why a scenario failed."""
-        for frame in self.csms.frames:
+        for frame in self.csms.frames[-60:]:
             print(f"{frame.at_s - START_S:10.2f} {frame.sender:7} {frame.text}")
 
     async def sees(self, action: str, within_s: float = 15.0, **fields: Any) -> dict[str, Any]:
@@ -147,13 +146,6 @@ class Octt:
         self.world.verb("network", up=True)
         await self.world.until(lambda: IDENTITY in self.csms.connected, 600, "the connection")
         await self.world.sleep(2)
-
-    async def restarts(self) -> None:
-        """Wait for the station to end as it was told to, and start it again as its supervisor does."""
-        await self.world.until(lambda: self.world.station is None, 60, "the station ends to start anew")
-        await self.world.sleep(RESTART_S)
-        if self.world.station is None:
-            self.world.start_station()
 
     async def booted(self) -> None:
         """Wait until the station is accepted and has told all its statuses."""

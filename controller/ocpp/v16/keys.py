@@ -17,6 +17,7 @@ from controller.ocpp.exc import ConfigurationError
 from controller.ocpp.ports import EvseInfo
 from controller.ocpp.storage import VariableStorage
 from controller.ocpp.v16.connectors import Connectors
+from controller.store.kept import MOST_KEPT
 
 MAX_VALUE = 500  # KeyValue.value and ChangeConfiguration.value are CiString500Type
 FEATURE_PROFILES = "Core,SmartCharging,RemoteTrigger"
@@ -94,6 +95,7 @@ KEYS: tuple[Key, ...] = (
     Key("ResetRetries", _I, _RW, "OCPPCommCtrlr.ResetRetries"),
     Key("StopTransactionOnEVSideDisconnect", _B, _RW, "TxCtrlr.StopTxOnEVSideDisconnect"),
     Key("StopTransactionOnInvalidId", _B, _RW, "TxCtrlr.StopTxOnInvalidId"),
+    Key("StopTransactionMaxMeterValues", _I, _R),  # errata §3.91
     Key("StopTxnAlignedData", _L, _RW, "AlignedDataCtrlr.TxEndedMeasurands"),
     Key("StopTxnAlignedDataMaxLength", _I, _R),
     Key("StopTxnSampledData", _L, _RW, "SampledDataCtrlr.TxEndedMeasurands"),
@@ -137,6 +139,7 @@ class Keys:
             PHASE_ROTATION: self._phase_rotation,
             "ConnectorPhaseRotationMaxLength": lambda: str(len(self._connectors.places)),
             "NumberOfConnectors": lambda: str(len(self._connectors.places)),
+            "StopTransactionMaxMeterValues": lambda: str(MOST_KEPT + 2),  # with the begin and the end
             "SupportedFeatureProfiles": lambda: FEATURE_PROFILES,
             "ChargingScheduleAllowedChargingRateUnit": lambda: "Current,Power",  # errata §3.88
             "MaxChargingProfilesInstalled": self._most_profiles,

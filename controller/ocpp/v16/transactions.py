@@ -154,19 +154,18 @@ class Encoder16:
     def _transaction_data(
         self, event: TransactionEvent, transaction: OpenTransaction | None, meter_stop: int, at: datetime
     ) -> list[dict[str, Any]]:
-        """Begin and end values of what StopTxnSampledData and StopTxnAlignedData name (§3.16.5, errata §3.14)."""
+        """What StopTxnSampledData and StopTxnAlignedData name: begin, what was kept in between, end (§3.16, errata §3.14)."""
         wanted = {*self._model.members(STOP_MEASURANDS), *self._model.members(ALIGNED_STOP_MEASURANDS)}
+        found = [(each.stamp.wall, [s for s in each.samples if s.measurand in wanted]) for each in event.kept]
         ending = [sample for sample in event.samples if sample.measurand in wanted]
-        data = []
         if Measurand.ENERGY_IMPORT in wanted:
-            if transaction is not None and transaction.start_register_wh is not None:
+            has_begin = any(s.context is SampleContext.TRANSACTION_BEGIN for _, samples in found for s in samples)
+            if not has_begin and transaction is not None and transaction.start_register_wh is not None:
                 begin = _energy(transaction.start_register_wh, SampleContext.TRANSACTION_BEGIN)
-                data.append(meter_value(transaction.started.wall, [begin]))
+                found.insert(0, (transaction.started.wall, [begin]))
             if not any(sample.measurand is Measurand.ENERGY_IMPORT for sample in ending):
                 ending.insert(0, _energy(meter_stop, SampleContext.TRANSACTION_END))
-        if ending:
-            data.append(meter_value(at, ending))
-        return data
+        return [meter_value(when, samples) for when, samples in (*found, (at, ending)) if samples]
 
 
 def _register(*candidates: int | None) -> int:

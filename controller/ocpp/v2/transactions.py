@@ -73,9 +73,10 @@ class Encoder201:
             # E01.FR.16 wants it in the first event after the EV is connected; in all, it survives what is dropped or refused.
             connector = {} if event.connector_id is None else {"connectorId": event.connector_id}
             payload["evse"] = {"id": event.evse_id, **connector}
-        samples = self._samples(event)
-        if samples:
-            payload["meterValue"] = [meter_value(samples, at)]
+        told = [(each.samples, each.stamp.wall) for each in event.kept]  # TxEndedInterval
+        found = [meter_value(samples, when) for samples, when in (*told, (self._samples(event), at)) if samples]
+        if found:
+            payload["meterValue"] = found
         return payload
 
     def _samples(self, event: TransactionEvent) -> tuple[Sample, ...]:
