@@ -112,9 +112,29 @@ def schema(version: Version, action: str, direction: Direction) -> dict[str, Any
     return loaded
 
 
+def _resolved(document: dict[str, Any]) -> dict[str, Any]:
+    """Return a schema with every reference replaced by what it refers to: judging by it is several times as fast."""
+    definitions = document.get("definitions", {})
+
+    def resolve(node: Any, within: tuple[str, ...]) -> Any:
+        if isinstance(node, list):
+            return [resolve(part, within) for part in node]
+        if not isinstance(node, dict):
+            return node
+        if isinstance(reference := node.get("$ref"), str):
+            name = reference.rpartition("/")[2]
+            if name in within:
+                raise ValueError(f"definition {name} contains itself")
+            return resolve(definitions[name], (*within, name))
+        return {key: resolve(part, within) for key, part in node.items()}
+
+    resolved: dict[str, Any] = resolve({key: part for key, part in document.items() if key != "definitions"}, ())
+    return resolved
+
+
 @cache
 def _validator(version: Version, action: str, direction: Direction) -> Draft4Validator | Draft6Validator:
-    document = schema(version, action, direction)
+    document = _resolved(schema(version, action, direction))
     if version is Version.V16:
         return Draft4Validator(document, format_checker=_formats())
     return Draft6Validator(document, format_checker=_formats())
