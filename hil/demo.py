@@ -48,7 +48,8 @@ class Screen:
             if seen.evidence is None:
                 self.say(f"      NOT SEEN  {seen.kind}: {seen.what}")
             elif seen.kind != "frame":
-                self.say(f"      seen      {seen.what}: {_cut(seen.evidence, 70)}  (after {seen.after_s:.1f} s)")
+                after = f"  ({seen.after_s:.1f} s)"
+                self.say(_cut(f"      seen  {seen.what}: {seen.evidence}", self._columns - len(after)) + after)
         if played.problem:
             self.say(f"      FAILED    {played.problem}")
 
@@ -58,12 +59,13 @@ class Screen:
         self.say(_cut(f"  {arrow}  {frame.kind:6} {frame.action:20} {body}", self._columns))
 
     def state(self, evse: dict[str, Any], transaction: str) -> None:
-        """Show the physical state when it differs from what was shown last."""
+        """Show the physical state when it differs from what was shown last: the outlet, and below it the current."""
         duty = "-" if evse["duty_pct"] is None or not evse["advertising"] else f"{evse['duty_pct']:.1f} %"
         text = (
             f"  pilot {evse['pilot_output']} {evse['pilot_high_v']:+.0f}/{evse['pilot_low_v']:+.0f} V · duty {duty} · "
-            f"offered {evse['offered_a']:.1f} A · drawn {max(evse['current_a']):.1f} A · contactor {evse['contact']} · "
-            f"{'locked' if evse['locked'] else 'unlocked'} · {evse['energy_wh']:.0f} Wh · {transaction}"
+            f"contactor {evse['contact']} · {'locked' if evse['locked'] else 'unlocked'}\n"
+            f"    {evse['offered_a']:.1f} A offered · {max(evse['current_a']):.1f} A drawn · {evse['energy_wh']:.0f} Wh · "
+            f"{transaction}".rstrip()
         )
         if text != self._last_state:
             self._last_state = text
@@ -173,9 +175,9 @@ def _conclude(screen: Screen, played: list[Played], problems: list[str], version
     count = sum(len(p.seen) for p in played)
     screen.say()
     screen.say(
-        f"A whole session over OCPP {version}: {len(played)} steps, {count} things seen on pins, plateaus, frames and rows."
+        f"A whole session over OCPP {version}: {len(played)} steps, {count} pins, frames and rows seen."
         if ok
-        else f"The session over OCPP {version} did NOT complete: see NOT SEEN, FAILED or PROBLEM above."
+        else f"The session over OCPP {version} did NOT complete: see the capitals above."
     )
 
 
@@ -203,6 +205,7 @@ def summary(played: list[Played], problems: list[str], version: str, ok: bool) -
 async def _stay(screen: Screen, rig: Rig, port: int) -> None:
     """Tell what to type in a second terminal, and wait for Ctrl-C."""
     at_port = "" if port == DEFAULT_PORT else f"--port {port} "
+    operator = f"pilotline csms {at_port}send limit 8"
     program = shlex.quote(str(Path(sys.executable).with_name("pilotline")))
     screen.say(
         f"""
@@ -211,12 +214,12 @@ The station stays up. In a second terminal:
   export PILOTLINE_CONFIG={shlex.quote(str(rig.config))}
   alias pilotline={program}
 
-  pilotline status                        what it is doing
-  pilotline why                           every limit, which one binds, and why it is not charging
-  pilotline watch                         everything as it happens
-  pilotline bench plug_in evse=1          be the EV ...
+  pilotline status                  what it is doing
+  pilotline why                     what limits it, or why it is not charging
+  pilotline watch                   everything as it happens
+  pilotline bench plug_in evse=1    be the EV ...
   pilotline bench swipe token=04A2B3C4D5E680
-  pilotline csms {at_port}send limit 8            ... and the operator
+  {operator:<32}  ... and the operator
   pilotline bench unplug evse=1
 
 Ctrl-C ends everything."""

@@ -197,11 +197,11 @@ def calls(
 
 
 def row(what: str, query: str) -> Sight:
-    """A query of the station's database; seen when its first column is true in SQL's sense."""
+    """A query of the station's database; seen when its first column is true in SQL's sense. The last is the evidence."""
 
     def look(world: World) -> str | None:
         rows = world.rig.rows(query)
-        return str(rows[0]) if rows and rows[0][0] else None
+        return str(rows[0][-1]) if rows and rows[0][0] else None
 
     return Sight("row", what, look)
 
@@ -336,7 +336,8 @@ STEPS = (
             output("X1"),
             drawing(0, 0),
             row(
-                "transaction ended with its reason", "SELECT count(*) FROM transactions WHERE stopped_reason = 'Local'"
+                "transaction ended with its reason",
+                "SELECT count(*), max(stopped_reason) FROM transactions WHERE stopped_reason = 'Local'",
             ),
             calls(
                 "the transaction ends",
@@ -350,7 +351,7 @@ STEPS = (
         "delivered",
         "Everything is delivered",
         _nothing,
-        (row("nothing waits in the queue", "SELECT sum(waiting) = 0 FROM streams"),),
+        (row("nothing waits in the queue", "SELECT sum(waiting) = 0, sum(waiting) || ' waiting' FROM streams"),),
     ),
 )
 
