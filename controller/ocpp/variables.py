@@ -239,8 +239,12 @@ def _authorization() -> tuple[Variable, ...]:
             maximum=36,
             may_be_empty=True,
         ),
+        _boolean("AuthCtrlr", "DisableRemoteAuthorization", False, "never ask the CSMS: known tokens only"),
         _fact("AuthCacheCtrlr", "Available", DataType.BOOLEAN, "true", "there is an authorization cache"),
         _boolean("AuthCacheCtrlr", "Enabled", True, "remember what the CSMS said of tokens"),
+        _boolean(
+            "AuthCacheCtrlr", "DisablePostAuthorize", False, "do not ask again about tokens known as not accepted"
+        ),
         _integer("AuthCacheCtrlr", "LifeTime", 2592000, "how long it is remembered", unit="s", low=1),
     )
 
