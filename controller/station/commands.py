@@ -91,6 +91,8 @@ class Commands(Core):
             return f"fault {session.stopping_faults[0]}"
         if session.authorization is not None or session.stage is Stage.ENDING:
             return "a transaction is authorised there"  # F01.FR.24
+        if session.stage is Stage.ASKING or runner.has_start_waiting:
+            return "another token is being checked"
         return ""
 
     def request_stop(self, transaction_id: str) -> Decision:

@@ -87,6 +87,11 @@ class Runner:
         self._queue.append(event)
         self._news.set()
 
+    @property
+    def has_start_waiting(self) -> bool:
+        """Whether somebody's wish to start is still to be handed to the machine."""
+        return any(isinstance(event, to.RemoteStartAsked | to.TokenPresented) for event in self._queue)
+
     async def run(self) -> None:
         while True:
             await self._wait()

@@ -50,10 +50,9 @@ async def test_every_measurand_is_told_by_phase_and_unit(octt: Octt) -> None:
     values = await octt.sees("MeterValues")
     (meter_value,) = values["meterValue"]
     wholes = {REGISTER: "Wh", "Power.Active.Import": "W", "Current.Offered": "A", "Power.Offered": "W"}
-    unitless = ("Frequency", "Power.Factor")  # errata §3.86: 1.6 has no unit for them
-    expected: dict[tuple[str, str | None], str] = {(name, None): unit for name, unit in wholes.items()} | {
-        (name, None): "" for name in unitless
-    }
+    expected: dict[tuple[str, str | None], str] = {}
+    for name, unit in (*wholes.items(), ("Frequency", ""), ("Power.Factor", "")):  # errata §3.86: no unit for those
+        expected[name, None] = unit
     for phase in ("L1", "L2", "L3"):
         expected |= {
             ("Power.Active.Import", phase): "W",

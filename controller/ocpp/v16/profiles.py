@@ -134,8 +134,20 @@ class Profiles:
             return Reply({"status": "Rejected"})
         decision = self._station.set_profile(evse_id, profile)
         if decision.accepted:
+            self._replace(evse_id, profile)
             return Reply({"status": "Accepted"})
         return Reply({"status": _NOT_SUPPORTED if decision.reason_code == _NOT_SUPPORTED else "Rejected"})
+
+    def _replace(self, evse_id: int, new: ChargingProfile) -> None:
+        """A new profile takes the place of those with its id, or its purpose and stack level on its connector (§5.16.3)."""
+
+        def level(where: int, profile: ChargingProfile) -> tuple[object, ...]:
+            return where, profile.purpose, profile.stack_level, profile.transaction_id
+
+        for where, old in self._store.profiles():
+            is_new = (where, old.id) == (evse_id, new.id)
+            if not is_new and (old.id == new.id or level(where, old) == level(evse_id, new)):
+                self._station.clear_profiles(profile_id=old.id, evse_id=where, purpose=None, stack_level=None)
 
     def _for_connector(self, wire: messages.CsChargingProfiles, evse_id: int) -> ChargingProfile:
         profile = self.read(wire)
