@@ -15,7 +15,7 @@ examples:
 
 Starts the safety and the station process, and the bench on a simulated board;
 starts again what dies; stops in good order on Ctrl-C or SIGTERM. Process ids
-are in the run directory.
+are in the state directory.
 
 next: pilotline status | pilotline bench plug_in evse=1 | pilotline watch
 """

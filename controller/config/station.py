@@ -54,7 +54,7 @@ class StationSection:
         "The board file: a name of hw/boards (mock, reference, …) or a path ending in .toml.", default="mock", low=1
     )
     state_dir: str = setting("Where the database is kept; everything needed to come back.", default="", unit="path")
-    run_dir: str = setting("Where sockets and process ids are kept; may be lost.", default="", unit="path")
+    run_dir: str = setting("Where sockets are kept; may be lost.", default="", unit="path")
     site_max_a: float | None = setting(
         "The most current the site allows this station, per phase.", default=None, low=0, high=1000, unit="A"
     )

@@ -33,7 +33,7 @@ class World:
         self._layout = layout
         self.plant = Plant(layout.evses, time.monotonic(), readers=layout.plant_readers(), seed=seed)
         self._gpio = _gpio_page(layout.gpio_page, fresh)
-        self._analog = AnalogPage.create(layout.analog_page, layout.adc_addresses)
+        self._analog = _analog_page(layout, fresh)
         self._pwm = _pwm_directories(layout)
         self._pwm_evses = {(each.root, each.device, each.channel): each.evse for each in layout.pwm}
         self._outputs = {line.pin: line for line in layout.outputs}
@@ -213,6 +213,20 @@ def _gpio_page(path: Path, fresh: bool) -> GpioPage:
         except PageError:
             pass  # nothing usable was left: begin anew
     return GpioPage.create(path)
+
+
+def _analog_page(layout: Layout, fresh: bool) -> AnalogPage:
+    """Living drivers have the old page mapped: a new file in its place would leave them with the last voltages for ever."""
+    if not fresh:
+        try:
+            page = AnalogPage(layout.analog_page)
+        except PageError:
+            pass
+        else:
+            if all(page.chip(address) is not None for address in layout.adc_addresses):
+                return page
+            page.close()
+    return AnalogPage.create(layout.analog_page, layout.adc_addresses)
 
 
 def _pwm_directories(layout: Layout) -> dict[tuple[Path, str], PwmDirectory]:

@@ -268,6 +268,8 @@ def test_bench_that_is_restarted_takes_over_the_lines_as_they_stand(bench_proces
     bench_process.until(lambda: bench_process.bench.evse(1)["contact"] == "closed", 2.0)
     seen = bench_process.bench.evse(1)
     assert seen["duty_pct"] == pytest.approx(26.6) and not seen["plugged"]
+    # What the drivers read is the new bench's world too: no EV is plugged in, so the pilot is not in C any more.
+    bench_process.until(lambda: drivers.pilot().high_v > 11.0, 2.0)
     drivers.contactor.command(False, 1)
     bench_process.until(lambda: drivers.contactor.mirror() is MirrorReading.OPEN, 1.0)
 
