@@ -16,6 +16,12 @@ examples:
   pilotline why --json
 """
 
+# How a fault goes away, where somebody has to do something about it.
+_CLEARED = {
+    "unplug": "once that is done: unplug",
+    "reset": "once that is done: pilotline clear {evse} {fault}",
+}
+
 
 def add(commands: Commands) -> None:
     parser = command(commands, "why", "say what limits the current, or why it is not charging", _EPILOG, _why)
@@ -51,6 +57,8 @@ def _evse(evse: dict[str, Any]) -> str:
     for fault in evse["faults"]:
         text = f"{fault['title']}. {fault['hint']}" if fault["hint"] else fault["title"]
         lines += wrap(text, 80, initial_indent=f"  fault {fault['id']}: ", subsequent_indent="    ")
+        if fault["clears"] in _CLEARED:
+            lines.append("    " + _CLEARED[fault["clears"]].format(evse=evse["id"], fault=fault["id"]))
     return "\n".join(lines)
 
 

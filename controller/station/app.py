@@ -83,7 +83,10 @@ class Station(Commands):
             "limits": _limits(found),
             "not_charging": [*session.obstacles(), *_unoffered(found)],
             "contactor_open_because": list(facts.blocked_by) if facts is not None else [],
-            "faults": [{"id": id, "title": FAULTS[id].title, "hint": FAULTS[id].hint} for id in self._faults(runner)],
+            "faults": [
+                {"id": id, "title": FAULTS[id].title, "hint": FAULTS[id].hint, "clears": FAULTS[id].clears.value}
+                for id in self._faults(runner)
+            ],
         }
 
     def _faults(self, runner: Runner) -> list[str]:

@@ -88,7 +88,11 @@ def test_why_lists_limits_with_the_binding_one_marked_and_every_reason() -> None
                 ],
                 "not_charging": ["limit 'profile' leaves 0 A: TxProfile 3"],
                 "contactor_open_because": ["no permit"],
-                "faults": [{"id": "weld", "title": "Contactor welded", "hint": "Replace it."}],
+                "faults": [
+                    {"id": "weld", "title": "Contactor welded", "hint": "Replace it.", "clears": "reset"},
+                    {"id": "lock_jammed", "title": "Jammed", "hint": "", "clears": "unplug"},
+                    {"id": "mains_lost", "title": "No mains", "hint": "", "clears": "by itself"},
+                ],
             }
         ]
     }  # fmt: skip
@@ -101,7 +105,13 @@ def test_why_lists_limits_with_the_binding_one_marked_and_every_reason() -> None
     assert "      32.0 A  board    hardware_max_a" in text
     assert "  not charging because:\n    - limit 'profile' leaves 0 A: TxProfile 3" in text
     assert "  contactor open because:\n    - no permit" in text
-    assert "  fault weld: Contactor welded. Replace it." in text
+    assert text.splitlines()[-5:] == [
+        "  fault weld: Contactor welded. Replace it.",
+        "    once that is done: pilotline clear 1 weld",
+        "  fault lock_jammed: Jammed",
+        "    once that is done: unplug",
+        "  fault mains_lost: No mains",
+    ]
     assert max(map(len, text.splitlines())) <= 80
 
 
