@@ -181,14 +181,14 @@ class Commands(Core):
         if evse_id is not None and (evse_id not in self.runners or connector_id not in (None, CONNECTOR)):
             return Decision(False, reason_code="UnknownConnectorId")
         runners = [self.runners[evse_id]] if evse_id is not None else list(self.all_runners)
+        waits = not operative and any(runner.session.in_use for runner in runners)
         if self._availability.get(place, True) is operative:
-            return Decision(True)  # G03.FR.03, G04.FR.04
+            return Decision(True, scheduled=waits)  # G03.FR.03, G04.FR.04
         self.store.set_availability(*place, operative)
         self._availability[place] = operative
         for runner in runners:
             runner.look_again()
         self._report_all()
-        waits = not operative and any(runner.session.in_use for runner in runners)
         return Decision(True, scheduled=waits)  # G03.FR.05, G04.FR.06
 
     # --- the cable ---------------------------------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, overload
 
 from hil.csms.csms import CommandFailed
-from hil.csms.log import Frame, Party
+from hil.csms.log import Frame, Kind, Party
 from hil.csms.transactions import Transaction
 from hil.memory import Direction
 from hil.sim.world import IDENTITY, SimWorld
@@ -114,6 +114,7 @@ class Octt:
 
     async def says(self, text: str | list[Any], wait_s: float = 2.0) -> list[list[Any]]:
         """Send anything at all; return every frame the station answered within the time."""
+        self.may_break.add(Kind.UNASKED)  # to the CSMS it is an answer to nothing
         start = len(self.world.network.journal)
         await self.csms.send_raw(IDENTITY, text if isinstance(text, str) else json.dumps(text))
         await self.world.sleep(wait_s)

@@ -150,6 +150,8 @@ def test_change_availability_reaches_the_station_the_connector_or_nothing(tmp_pa
         assert await change(1, "Inoperative") == "Scheduled"
         assert await change(3, "Inoperative") == "Rejected"
         assert world.station.asked() == [
+            ("availability", False, 1, 1),
+            ("availability", False, 2, 1),
             ("availability", False, None, None),
             ("availability", True, 2, 1),
             ("availability", False, 1, 1),

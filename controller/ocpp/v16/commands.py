@@ -102,14 +102,27 @@ class Commands:
         return _answer(self._station.request_reset(_RESETS[request.type], None).accepted)
 
     async def change_availability(self, request: ChangeAvailabilityRequest) -> Reply:
-        place = self._connectors.place(request.connectorId)
+        """Each connector has its own setting; 0 sets them all and the station's own (§5.2)."""
+        place, operative = self._connectors.place(request.connectorId), request.type == "Operative"
+        change = self._station.change_availability
         if place is None and request.connectorId != STATION:
             return _answer(False)
-        evse_id, connector_id = place if place is not None else (None, None)
-        decision = self._station.change_availability(request.type == "Operative", evse_id, connector_id)
-        if decision.accepted and decision.scheduled:  # a transaction runs (§5.2)
+        if place is None:
+            decisions = [change(operative, *each) for each in (*self._connectors.places, (None, None))]
+        else:
+            if operative and not self._station.is_available(None, None):
+                self._let_connectors_decide()
+            decisions = [change(operative, *place)]
+        accepted = all(decision.accepted for decision in decisions)
+        if accepted and any(decision.scheduled for decision in decisions):  # a transaction runs
             return Reply({"status": "Scheduled"})
-        return _answer(decision.accepted)
+        return _answer(accepted)
+
+    def _let_connectors_decide(self) -> None:
+        """One connector of a station out of service comes back: the station does, too, and the others stay as they are."""
+        for each in self._connectors.places:
+            self._station.change_availability(False, *each)
+        self._station.change_availability(True, None, None)
 
     async def unlock(self, request: UnlockConnectorRequest) -> Reply:
         place = self._connectors.place(request.connectorId)
