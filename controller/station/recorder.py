@@ -47,7 +47,8 @@ class Recorder:
         self._events = events
         self._csms_url = csms_url
         self.keeper = Keeper(store, clock, settings, lambda: csms.protocol, self.samples)
-        self._begun_blind: set[str] = set()  # transactions whose STARTED had no register (E03.FR.11)
+        # Transactions whose STARTED had no register, and whether an event has told it since.
+        self._begun_blind: dict[str, bool] = {}
 
     # --- sessions and charging records -----------------------------------------------------------------------------------
 
@@ -219,7 +220,7 @@ class Recorder:
         rules = self._settings.metering
         if effect.kind is EventKind.STARTED:
             if feed is None or feed.meter.latest is None:
-                self._begun_blind.add(effect.transaction_id)  # E03.FR.11: they come when charging starts
+                self._begun_blind[effect.transaction_id] = False
                 return ()
             return self.samples(feed, rules.started, SampleContext.TRANSACTION_BEGIN)
         if feed is None:
@@ -229,10 +230,24 @@ class Recorder:
                 last = float(feed.meter.register_wh)
                 return (Sample(Measurand.ENERGY_IMPORT, last, "Wh", SampleContext.TRANSACTION_END),)
             return self.samples(feed, self._ending(rules), SampleContext.TRANSACTION_END)
-        if effect.transaction_id in self._begun_blind and effect.charging_state is ChargingState.CHARGING:
-            self._begun_blind.discard(effect.transaction_id)
-            return self.samples(feed, rules.started, SampleContext.TRANSACTION_BEGIN)
-        return ()
+        return self._late_begin(effect, feed, rules)
+
+    def _late_begin(self, effect: RecordEvent, feed: Feed, rules: MeterRules) -> tuple[Sample, ...]:
+        """Tell the begin of a transaction that began before its EVSE was known.
+
+        E03.FR.11 wants it when charging starts, TC_J_08_CS in the first event that names the EVSE: it comes in both.
+        """
+        was_told, charges = (
+            self._begun_blind.get(effect.transaction_id),
+            effect.charging_state is ChargingState.CHARGING,
+        )
+        if was_told is None or (was_told and not charges):
+            return ()
+        found = self.samples(feed, rules.started, SampleContext.TRANSACTION_BEGIN)
+        self._begun_blind[effect.transaction_id] = bool(found)
+        if charges:
+            del self._begun_blind[effect.transaction_id]
+        return found
 
     def _ending(self, rules: MeterRules) -> tuple[Measurand, ...]:
         """1.6 has the end of whatever transactionData holds (errata §3.14), 2.x of what is configured for it."""
@@ -251,7 +266,7 @@ class Recorder:
 
     def _ended(self, transaction_id: str, feed: Feed | None, session: Session) -> None:
         self.keeper.forget(transaction_id)
-        self._begun_blind.discard(transaction_id)
+        self._begun_blind.pop(transaction_id, None)
         self._store.set_meta(_DEAUTHORIZED.format(transaction_id), None)
         if feed is not None and session.plug_key is not None:
             self.spend_plug(feed.board.id, session.plug_key)
