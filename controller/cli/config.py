@@ -82,15 +82,18 @@ def _variable_mistakes(station: StationConfig, board: BoardConfig | None, file: 
     """
     from controller.ocpp.ports import EvseInfo
     from controller.station.main import make_model
+    from controller.station.power import apply_power
 
-    evses = [
-        EvseInfo(evse.id, 1, (evse.connector_type,), evse.hardware_max_a, evse.phases)
-        for evse in (board.evses if board is not None else ())
-    ]
-    if board is None:
-        others = {key: value for key, value in station.ocpp_variables.items() if "@" not in key}
-        station = dataclasses.replace(station, ocpp_variables=others)
     try:
+        if board is not None:
+            station, board = apply_power(station, board)
+        else:
+            others = {key: value for key, value in station.ocpp_variables.items() if "@" not in key}
+            station = dataclasses.replace(station, ocpp_variables=others)
+        evses = [
+            EvseInfo(evse.id, 1, (evse.connector_type,), evse.hardware_max_a, evse.phases)
+            for evse in (board.evses if board is not None else ())
+        ]
         make_model(station, evses, _NoOverlay())  # type: ignore[arg-type]
     except ConfigError as error:
         return [f"{file} {mistake}" for mistake in error.mistakes]

@@ -33,6 +33,7 @@ from controller.ocpp.versions import build_model, dialect_factories
 from controller.station.app import Station
 from controller.station.core import ORDERLY
 from controller.station.events import EventBus
+from controller.station.power import apply_power
 from controller.station.safety_link import SafetyLink, SocketSafetyLink
 from controller.station.variables import missing_from
 from controller.store.exc import StoreError
@@ -153,6 +154,7 @@ def compose(
     link, connect, random: the ways to the safety process and to the CSMS, and where chance comes from; a simulation has
     others than a charger.
     """
+    config, board = apply_power(config, board)
     evses = [EvseInfo(evse.id, 1, (evse.connector_type,), evse.hardware_max_a, evse.phases) for evse in board.evses]
     model, own_keys = make_model(config, evses, store)
     client = CsmsClient(

@@ -146,7 +146,7 @@ class Supply:
 
     def _own_limits(self, feed: Feed) -> list[Limit]:
         board = feed.board
-        limits = [Limit("board", board.hardware_max_a, f"hardware_max_a of EVSE {board.id} in the board file")]
+        limits = [Limit("board", board.hardware_max_a, f"hardware_max_a of the board file, or EVSE@{board.id}.Power")]
         cable_a = board.cable_a if board.tethered else feed.cable_a
         if cable_a is not None:
             limits.append(Limit("cable", float(cable_a), "cable_a" if board.tethered else "the cable's coding"))
