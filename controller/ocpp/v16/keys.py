@@ -16,7 +16,7 @@ from controller.ocpp.device_model import DeviceModel, SetOutcome, Variable
 from controller.ocpp.exc import ConfigurationError
 from controller.ocpp.ports import EvseInfo
 from controller.ocpp.storage import VariableStorage
-from controller.ocpp.v16.connectors import Connectors
+from controller.ocpp.v16.connectors import STATION, Connectors
 from controller.store.kept import MOST_KEPT
 
 MAX_VALUE = 500  # KeyValue.value and ChangeConfiguration.value are CiString500Type
@@ -137,7 +137,7 @@ class Keys:
         self._initial = {name.casefold(): value for name, value in initial.items()}
         self._own: dict[str, Callable[[], str]] = {
             PHASE_ROTATION: self._phase_rotation,
-            "ConnectorPhaseRotationMaxLength": lambda: str(len(self._connectors.places)),
+            "ConnectorPhaseRotationMaxLength": lambda: str(len(self._connectors.places) + 1),  # and the main meter's
             "NumberOfConnectors": lambda: str(len(self._connectors.places)),
             "StopTransactionMaxMeterValues": lambda: str(MOST_KEPT + 2),  # with the begin and the end
             "SupportedFeatureProfiles": lambda: FEATURE_PROFILES,
@@ -196,7 +196,7 @@ class Keys:
         phases = {self._connectors.number(evse.id): evse.phases for evse in self._evses}
         for number in self._connectors.numbers:
             known.setdefault(str(number), "RST" if phases.get(number, 3) == 3 else "NotApplicable")
-        return ",".join(f"{number}.{known[str(number)]}" for number in self._connectors.numbers)
+        return ",".join(f"{number}.{known[number]}" for number in sorted(known, key=int))
 
     def _most_members(self, listed: str) -> str:
         variable = self._model.variable(listed)
@@ -213,9 +213,11 @@ def checked_phase_rotation(value: str, numbers: range) -> str:
     for item in value.split(","):
         number, _, rotation = item.strip().partition(".")
         known = {each.casefold(): each for each in _ROTATIONS}.get(rotation.casefold())
-        if not number.isdecimal() or int(number) not in numbers or known is None or int(number) in found:
+        is_place = number.isdecimal() and (int(number) in numbers or int(number) == STATION)  # 0: the main meter
+        if not is_place or known is None or int(number) in found:
             raise ValueError(
-                f"must be like 1.RST,2.RTS with connectors {numbers[0]} to {numbers[-1]} and rotations of {', '.join(_ROTATIONS)}"
+                f"must be like 1.RST,2.RTS with connectors {numbers[0]} to {numbers[-1]}, 0 for the main meter, "
+                f"and rotations of {', '.join(_ROTATIONS)}"
             )
         found[int(number)] = known
     return ",".join(f"{number}.{rotation}" for number, rotation in sorted(found.items()))
