@@ -267,8 +267,7 @@ class Runner:
             remote_start_id, profile = self._awaited_profile
             self._awaited_profile = None
             if remote_start_id == given.remote_start_id:
-                feed.coming_profile = profile
-                self._parts.supply.recompute()
+                self._parts.supply.profile_came(feed.board.id, profile)
 
     def _name(self) -> str:
         return f"EVSE {self.evse_id}" if self.evse_id is not None else "no EVSE yet"

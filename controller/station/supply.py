@@ -202,6 +202,15 @@ class Supply:
             self.recompute()
         return bool(matches)
 
+    def profile_came(self, evse_id: int, profile: ChargingProfile) -> None:
+        """Obey the profile of a remote start; the transaction it is for may have begun with the plug (F01.FR.10, F01.FR.13)."""
+        feed = self.feeds[evse_id]
+        feed.coming_profile = profile
+        if feed.transaction_id is not None:
+            self.transaction_began(evse_id, feed.transaction_id)
+        else:
+            self.recompute()
+
     def transaction_began(self, evse_id: int, transaction_id: str) -> None:
         """A profile that came with the remote start belongs to the transaction from now on (F01.FR.10)."""
         feed = self.feeds[evse_id]
@@ -239,8 +248,9 @@ class Supply:
         return [profile for profile in own if profile.transaction_id == feed.transaction_id]
 
     def _defaults(self, feed: Feed) -> list[ChargingProfile]:
+        """The EVSE's own first: of the same stack level they stand in place of the station's (1.6 §3.13.1)."""
         default = ProfilePurpose.TX_DEFAULT  # K01.FR.14, K01.FR.15
-        return [*self._of(STATION, default), *self._of(feed.board.id, default)]
+        return [*self._of(feed.board.id, default), *self._of(STATION, default)]
 
     def _of(self, evse_id: int, purpose: ProfilePurpose) -> list[ChargingProfile]:
         return [p for where, p in self._profiles if where == evse_id and p.purpose is purpose]
