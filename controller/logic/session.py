@@ -519,7 +519,8 @@ class Session:
         grants = self._follow_permit(cause, now)
         self._state = charging_state(self._supply())
         if self._billing.is_running:
-            if cause.ends or self._rules.policy.stopping_point(before, self._tx_facts()) is not None:
+            after = self._tx_facts()
+            if cause.ends or after.is_abandoned or self._rules.policy.stopping_point(before, after) is not None:
                 self._begin_ending(cause, now)
                 grants = self._follow_permit(cause, now)
                 self._state = charging_state(self._supply())

@@ -10,6 +10,8 @@ Rules (OCPP 2.0.1 Part 2, E01, E06 and 2.6.6 with the errata of 2025-09):
 * Each value of TxStopPoint names a fact that must stay true: the first that turns false ends the transaction. A fact that
   was never true in the transaction cannot turn false.
 * PowerPathClosed is EVConnected and Authorized, whatever the relay does. As a stop point it equals EVConnected, Authorized.
+* A transaction that nobody is authorised for, without an EV and with an empty bay, ends whatever TxStopPoint says: nothing could end
+  it any more, and the next driver would be taken for its own.
 * DataSigned means nothing as a stop point (E06.FR.05 is deleted).
 """
 
@@ -57,6 +59,10 @@ class TxFacts:
                 return self.ev_connected and self.authorized
             case TxPoint.ENERGY_TRANSFER:
                 return self.energy_flows
+
+    @property
+    def is_abandoned(self) -> bool:
+        return not (self.bay_occupied or self.ev_connected or self.authorized)
 
     def held(self) -> frozenset[TxPoint]:
         return frozenset(point for point in TxPoint if self.holds(point))

@@ -519,6 +519,22 @@ def test_a_start_that_was_held_up_by_the_gate_happens_when_it_opens() -> None:
     assert brief(drive.send(to.GateChanged(True))) == [(K.STARTED, T.CABLE_PLUGGED_IN, S.EV_CONNECTED)]
 
 
+def test_a_transaction_that_lost_its_driver_before_any_ev_came_ends_at_any_stop_point() -> None:
+    """Nothing could end it any more, and the next car would be taken for its own."""
+    for lose in (
+        lambda drive: drive.send(to.TokenPresented(ANNA)),
+        lambda drive: drive.send(to.TokenJudged("tx-1", ANNA, False)),
+    ):
+        drive = Drive(rules("Authorized", "EVConnected"))
+        drive.swipe(ANNA)
+        assert drive.started == ["tx-1"]
+        lose(drive)
+        assert drive.ended == ["tx-1"] and drive.machine.billed is None
+        drive.plug_in()
+        drive.swipe(BERT)
+        assert drive.started == ["tx-1", "tx-2"] and drive.permit is not None
+
+
 # --- no EVSE yet, and after a restart ------------------------------------------------------------------------------------------
 
 
