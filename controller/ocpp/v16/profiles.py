@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from datetime import datetime
 
@@ -132,22 +133,34 @@ class Profiles:
             profile = self._for_connector(request.csChargingProfiles, evse_id)
         except BadProfile:
             return Reply({"status": "Rejected"})
+        replaced = self._replaced_by(evse_id, profile)
+        if len(self._store.profiles()) - len(replaced) >= self._most:
+            return Reply({"status": "Rejected"})
         decision = self._station.set_profile(evse_id, profile)
         if decision.accepted:
-            self._replace(evse_id, profile)
+            for where, old_id in replaced:
+                if (where, old_id) != (evse_id, profile.id):
+                    self._station.clear_profiles(profile_id=old_id, evse_id=where, purpose=None, stack_level=None)
             return Reply({"status": "Accepted"})
         return Reply({"status": _NOT_SUPPORTED if decision.reason_code == _NOT_SUPPORTED else "Rejected"})
 
-    def _replace(self, evse_id: int, new: ChargingProfile) -> None:
-        """A new profile takes the place of those with its id, or its purpose and stack level on its connector (§5.16.3)."""
+    def _replaced_by(self, evse_id: int, new: ChargingProfile) -> list[tuple[int, int]]:
+        """Return (evse_id, profile id) of those with its id, or its purpose and stack level on its connector (§5.16.3)."""
 
         def level(where: int, profile: ChargingProfile) -> tuple[object, ...]:
             return where, profile.purpose, profile.stack_level, profile.transaction_id
 
-        for where, old in self._store.profiles():
-            is_new = (where, old.id) == (evse_id, new.id)
-            if not is_new and (old.id == new.id or level(where, old) == level(evse_id, new)):
-                self._station.clear_profiles(profile_id=old.id, evse_id=where, purpose=None, stack_level=None)
+        return [
+            (where, old.id)
+            for where, old in self._store.profiles()
+            if old.id == new.id or level(where, old) == level(evse_id, new)
+        ]
+
+    @property
+    def _most(self) -> float:
+        """MaxChargingProfilesInstalled."""
+        variable = self._model.variable("SmartChargingCtrlr.Entries[ChargingProfiles]")
+        return variable.maximum if variable is not None and variable.maximum is not None else math.inf
 
     def _for_connector(self, wire: messages.CsChargingProfiles, evse_id: int) -> ChargingProfile:
         profile = self.read(wire)
