@@ -153,7 +153,7 @@ class SafetySupervisor:
             channel.write()
         breaches = self._judge(now)
         self.passes += 1
-        self._kick(now)
+        breaches += self._kick(now)
         if breaches and self._on_breach is OnBreach.RAISE:
             raise InvariantBroken(breaches)
 
@@ -174,12 +174,16 @@ class SafetySupervisor:
                 self._break(channel)
             if channel.machine.has_changed:
                 self._has_news[channel.config.evse_id] = True
-        if found:
-            self.breaches += found
-            del self.breaches[:-100]
-            if self._told is not None:
-                self._told(found)
+        self._tell(found)
         return found
+
+    def _tell(self, found: list[Breach]) -> None:
+        if not found:
+            return
+        self.breaches += found
+        del self.breaches[:-100]
+        if self._told is not None:
+            self._told(found)
 
     def _break(self, channel: EvseChannel) -> None:
         """Open at once, and latch: the machine takes it from its next pass on."""
@@ -187,18 +191,18 @@ class SafetySupervisor:
         channel.make_safe()
         self._dirty = True
 
-    def _kick(self, now: float) -> None:
+    def _kick(self, now: float) -> list[Breach]:
         """Only after a complete pass, and only while everything that should be open could be told so."""
         if self._board.watchdog is None or not all(channel.could_open for channel in self._all):
-            return
+            return []
         self._open_after_stall()
-        for channel in self._all:
-            for breach in channel.monitor.kicked(now):
-                self.breaches.append(breach)
+        found = [breach for channel in self._all for breach in channel.monitor.kicked(now)]
+        self._tell(found)
         try:
             self._board.watchdog.kick()
         except DeviceError as error:
             self._all[0].last_error = error
+        return found
 
     def _open_after_stall(self) -> None:
         """A kick after a stall gives a dropped contactor its supply back: it must find the coil told to open."""

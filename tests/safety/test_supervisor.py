@@ -230,6 +230,15 @@ def test_a_broken_invariant_opens_latches_and_is_told() -> None:
     assert world.facts().faults == ()
 
 
+def test_a_kick_without_a_pass_is_told() -> None:
+    world = SafetyWorld(ticked=True)
+    world.run(1.0)
+    told: list[Breach] = []
+    world.supervisor._told = told.extend
+    world.supervisor._kick(world.now)
+    assert [breach.invariant for breach in told] == [23]
+
+
 def test_in_a_test_a_broken_invariant_raises_with_safe_outputs() -> None:
     world = SafetyWorld(ticked=True)
     world.charge()
