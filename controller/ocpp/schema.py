@@ -21,6 +21,7 @@ from controller.ocpp.exc import ErrorCode, PayloadError
 T = TypeVar("T")
 
 MAX_NESTING = 64
+_MISSING = "missing required field"
 _BRACKETS = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]')
 
 
@@ -99,7 +100,12 @@ class Codec:
 
     def decode_request(self, action: str, payload: bytes) -> Struct:
         """Raises PayloadError."""
-        return self._decode(self._actions[action].request, payload)
+        try:
+            return self._decode(self._actions[action].request, payload)
+        except PayloadError as error:
+            if self.protocol == "ocpp1.6" and _MISSING in error.description:  # OCPP-J 1.6 table 7: "incomplete"
+                raise PayloadError(ErrorCode.PROTOCOL_ERROR, error.description) from error
+            raise
 
     def decode_response(self, action: str, payload: bytes) -> Struct:
         """Raises PayloadError."""
@@ -202,7 +208,7 @@ def _payload_error(error: msgspec.ValidationError) -> PayloadError:
     """Classify by the words msgspec uses; tests pin each of them."""
     text = str(error)
     rules: tuple[tuple[Callable[[str], bool], ErrorCode], ...] = (
-        (lambda t: "missing required field" in t, ErrorCode.OCCURRENCE_CONSTRAINT_VIOLATION),
+        (lambda t: _MISSING in t, ErrorCode.OCCURRENCE_CONSTRAINT_VIOLATION),
         (lambda t: "`array` of length" in t, ErrorCode.OCCURRENCE_CONSTRAINT_VIOLATION),
         (lambda t: "unknown field" in t, ErrorCode.FORMAT_VIOLATION),
         (lambda t: ", got `" in t or "datetime" in t, ErrorCode.TYPE_CONSTRAINT_VIOLATION),

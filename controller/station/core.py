@@ -225,9 +225,21 @@ class Core:
         waiting, session = self.lobby.session, runner.session
         comes = facts.plug is PlugState.PLUGGED and not session.is_plugged and not session.in_use
         if comes and waiting.stage is Stage.AWAITING_EV and self.gate(runner.evse_id).is_open:
-            handover, _ = waiting.release(self.clock.monotonic())
-            runner.post(to.HandedOver(handover))
+            self._hand_over_to(runner)
         runner.post(to.FactsSeen(facts))
+
+    def _hand_over_to(self, runner: Runner) -> None:
+        handover, _ = self.lobby.session.release(self.clock.monotonic())
+        runner.post(to.HandedOver(handover))
+
+    def lobby_changed(self) -> None:
+        """An EV that came while its driver's token was still being checked has been waiting for the answer."""
+        if self.lobby.session.stage is not Stage.AWAITING_EV:
+            return
+        waiting = [r for r in self.runners.values() if r.session.stage is Stage.AWAITING_DRIVER]
+        waiting = [r for r in waiting if self.gate(r.evse_id).is_open]
+        if waiting:
+            self._hand_over_to(max(waiting, key=lambda runner: runner.plugged_at or 0.0))
 
     def _tell_facts(self, old: EvseFacts | None, new: EvseFacts) -> None:
         emit, evse = self.events.emit, new.evse_id

@@ -53,6 +53,8 @@ class Parts(Protocol):
 
     def note_plug(self, transaction_id: str, plug_key: tuple[str, int]) -> None: ...
 
+    def lobby_changed(self) -> None: ...
+
     def answer_elsewhere(self, answer: to.AuthorizationAnswered) -> to.AuthorizationAnswered: ...
 
 
@@ -221,7 +223,7 @@ class Runner:
             case to.ReportStatus() if self.evse_id is not None:
                 parts.status_changed(self.evse_id)
             case to.ReportStatus():
-                pass
+                parts.lobby_changed()
             case _:
                 raise AssertionError(f"{effect} makes no sense without an EVSE")
 

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from hil.csms.csms import CommandFailed
-from hil.csms.log import Party
+from hil.csms.log import Kind, Party
 from hil.sim.world import IDENTITY
 from tests.conformance_v16.octt import TAG, Octt, at, scenario
 
@@ -210,7 +210,7 @@ async def test_a_reconnect_does_not_boot_and_tells_only_what_changed(octt: Octt)
 async def test_a_restarted_central_system_gets_a_boot_once_it_asks_for_it(octt: Octt) -> None:
     """It takes the station for unregistered and says SecurityError (OCPP-J errata §3.10)."""
     octt.csms.station(IDENTITY).registration = ""
-    octt.may_break.add("message before BootNotification was accepted")
+    octt.may_break.add(Kind.NOT_REGISTERED)
     await octt.plug()
     await octt.sees("BootNotification")
     await octt.status("Preparing", 1)

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from hil.csms.log import Kind
 from hil.sim.world import IDENTITY
 from tests.conformance_v16.octt import TAG, Octt, at, scenario
 
@@ -298,7 +299,7 @@ async def start_refused(octt: Octt, status: str = "Invalid") -> int:
     transaction = octt.csms.open_transaction(IDENTITY, 1)
     assert transaction is not None
     transaction.id = "77"
-    octt.may_break.add("transaction event out of order")  # the CSMS itself knows it by another number
+    octt.may_break.add(Kind.TRANSACTION)  # the CSMS itself knows it by another number
     return 77
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from hil.csms.log import Kind
 from tests.conformance_v16.octt import FRIEND, TAG, Octt, scenario
 
 # --- Reset ----------------------------------------------------------------------------------------------------------------
@@ -254,7 +255,7 @@ async def test_unlock_of_an_unknown_connector(octt: Octt, connector: int) -> Non
 @scenario
 async def test_unlock_lets_go_of_a_cable_that_is_kept_for_its_owner(octt: Octt) -> None:
     octt.csms.behaviour.answer("StartTransaction", {"transactionId": 5, "idTagInfo": {"status": "Invalid"}})
-    octt.may_break.add("transaction event out of order")
+    octt.may_break.add(Kind.TRANSACTION)
     await octt.plug()
     await octt.swipe()
     await octt.sees("StopTransaction", reason="DeAuthorized")

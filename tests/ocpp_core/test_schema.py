@@ -57,6 +57,12 @@ def test_a_missing_field_an_empty_list_and_a_non_object_have_their_codes() -> No
     assert caught.value.code is ErrorCode.OCCURRENCE_CONSTRAINT_VIOLATION
 
 
+def test_16_calls_a_payload_without_a_required_field_incomplete() -> None:
+    with pytest.raises(PayloadError) as caught:
+        V16.decode_request("Reset", b"{}")
+    assert caught.value.code is ErrorCode.PROTOCOL_ERROR
+
+
 def test_an_integral_number_passes_for_an_integer() -> None:
     answer = V201.decode_response("BootNotification", json.dumps(BOOT | {"interval": 300.0}).encode())
     assert isinstance(answer, messages201.BootNotificationResponse)
