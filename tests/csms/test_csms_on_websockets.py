@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import re
 import signal
 import socket
-import re
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable, Iterator
