@@ -469,13 +469,12 @@ class Session:
         if self._connect_by is None or now < self._connect_by:
             return _Cause(reason=StopReason.STOPPED_BY_EV)
         policy = self._rules.policy
-        if self._was_connected:  # E10.FR.02
-            self._end_authorization(StopReason.EV_DISCONNECTED)
-            ends = policy.ends_with_authorization
-            return _Cause(Trigger.EV_COMMUNICATION_LOST, StopReason.EV_DISCONNECTED, tells=True, ends=ends)
-        self._end_authorization(StopReason.TIMEOUT)  # C01.FR.26
+        self._end_authorization(StopReason.TIMEOUT)  # C01.FR.26, E10.FR.02
         self._effects.append(to.Tell("session", "no EV was plugged in in time"))
-        ends = TxPoint.PARKING_BAY_OCCUPANCY not in policy.stop  # E03.FR.05, E03.FR.15, F02.FR.07, F02.FR.08
+        if self._was_connected:
+            ends = policy.ends_with_authorization
+        else:
+            ends = TxPoint.PARKING_BAY_OCCUPANCY not in policy.stop  # E03.FR.05, E03.FR.15, F02.FR.07, F02.FR.08
         return _Cause(Trigger.EV_CONNECT_TIMEOUT, StopReason.TIMEOUT, tells=True, ends=ends)
 
     def _time_limit(self, now: float) -> float | None:

@@ -18,8 +18,10 @@ _BEST_FIRST = ("Available", "Occupied", "Reserved", "Unavailable", "Faulted")
 
 def availability_state(station: ChargingStation, evse_id: int, connector_id: int) -> str:
     """Return a connector's AvailabilityState, which is its ConnectorStatusEnumType."""
-    status = station.status(evse_id, connector_id).status
-    return status.value if status in _SAME else "Occupied"
+    report = station.status(evse_id, connector_id)
+    if report.status in _SAME:
+        return report.status.value
+    return "Available" if report.is_vacant else "Occupied"  # TC_E_26_CS
 
 
 def bind_live(model: DeviceModel, station: ChargingStation, clock: Clock, store: Store, endpoint: str) -> None:

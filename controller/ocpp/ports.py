@@ -24,11 +24,15 @@ class NotOnline(Exception):
 
 @dataclass(frozen=True, slots=True)
 class StatusReport:
-    """Status of a connector now. fault_id, info: of the worst active fault, for 1.6's errorCode and info; empty if none."""
+    """Status of a connector now. fault_id, info: of the worst active fault, for 1.6's errorCode and info; empty if none.
+
+    is_vacant: business goes on, but the EV has left and taken nothing of the connector with it (a fixed cable).
+    """
 
     status: ConnectorStatus
     fault_id: str = ""
     info: str = ""
+    is_vacant: bool = False
 
 
 @dataclass(frozen=True, slots=True)

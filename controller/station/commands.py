@@ -273,7 +273,8 @@ class Commands(Core):
         info = row.title if row is not None else ""
         if not info and (session.ev_has_left or session.ended_at_ev_side):
             info = "EV side disconnected"  # 1.6 §4.9
-        return StatusReport(connector_status(seen), fault, info)
+        board = self.supply.feeds[evse_id].board
+        return StatusReport(connector_status(seen), fault, info, is_vacant=session.ev_has_left and board.tethered)
 
     def samples(self, evse_id: int, measurands: tuple[Measurand, ...], context: SampleContext) -> tuple[Sample, ...]:
         feed = self.supply.feeds.get(evse_id)

@@ -214,6 +214,8 @@ class Core:
             return
         self._facts[facts.evse_id] = facts
         self._tell_facts(old, facts)
+        if facts.plug is PlugState.UNPLUGGED or (old is not None and old.run_id != facts.run_id):
+            self.supply.phases_free(facts.evse_id)
         if runner.feed.cable_a != facts.cable_a:
             runner.feed.cable_a = facts.cable_a
             self.supply.recompute()

@@ -24,7 +24,10 @@ _LOCAL = "local_limit.{}"
 
 @dataclass(slots=True)
 class Feed:
-    """One EVSE as the supply sees it. ready_at: authorised and connected since (what relative schedules count from)."""
+    """One EVSE as the supply sees it. ready_at: authorised and connected since (what relative schedules count from).
+
+    latched_phases: what this plug-in's first offer was made for; the safety process keeps to it until the EV has left.
+    """
 
     board: EvseBoard
     meter: MeterWatch
@@ -35,10 +38,13 @@ class Feed:
     coming_profile: ChargingProfile | None = None  # of a remote start whose transaction has not begun
     record_id: str | None = None  # of the permit that stands
     offer: Offer | None = None
+    latched_phases: int | None = None
 
     @property
     def can_switch_phases(self) -> bool:
-        return getattr(self.board.contactor.settings, "phase_pin", None) is not None
+        """Whether the EV can be kept to one phase from now on."""
+        has_switch = getattr(self.board.contactor.settings, "phase_pin", None) is not None
+        return has_switch and self.latched_phases in (None, 1)
 
 
 class Supply:
@@ -79,6 +85,13 @@ class Supply:
         self.recompute()
         self._send(feed)
 
+    def phases_free(self, evse_id: int) -> None:
+        """The EV has left, or the safety process began anew: phases can be chosen again."""
+        feed = self.feeds[evse_id]
+        if feed.latched_phases is not None:
+            feed.latched_phases = None
+            self.recompute()
+
     def withdraw(self, evse_id: int) -> None:
         feed = self.feeds[evse_id]
         feed.record_id = None
@@ -102,15 +115,16 @@ class Supply:
     def _send(self, feed: Feed) -> None:
         if feed.record_id is None or feed.offer is None:
             return
-        self._link.send(
-            Permit(
-                evse_id=feed.board.id,
-                max_current_a=min(feed.offer.current_a, _MOST_A),
-                phases=feed.offer.phases if feed.offer.phases in (1, 3) else 1,
-                charging_record_id=feed.record_id,
-                measurements=feed.meter.measurements(),
-            )
+        permit = Permit(
+            evse_id=feed.board.id,
+            max_current_a=min(feed.offer.current_a, _MOST_A),
+            phases=feed.offer.phases if feed.offer.phases in (1, 3) else 1,
+            charging_record_id=feed.record_id,
+            measurements=feed.meter.measurements(),
         )
+        if feed.latched_phases is None and permit.max_current_a >= MIN_CURRENT_A:
+            feed.latched_phases = permit.phases
+        self._link.send(permit)
 
     async def run(self) -> None:
         """Renew permits, and look again whenever a profile's next period begins."""

@@ -16,6 +16,7 @@ def one_evse(directory: Path) -> Path:
 def tethered(directory: Path) -> Path:
     """One EVSE with a fixed cable."""
     text = _first_evse(MOCK.read_text()).replace("tethered = false", "tethered = true\ncable_a = 32")
+    text = text.replace('"sType2"', '"cType2"')
     for part in ("proximity", "lock"):
         text = re.sub(rf"\[evse\.{part}\]\n(.+\n)+\n", "", text)
     return _written(directory, text)

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from controller.logic.values import IdToken
 from tests.conformance_v201.boards import one_evse
 from tests.conformance_v201.octt import ANNA, BERT, CARA, Octt, octt
 from tests.conformance_v201.patterns import ABSENT, one_of
@@ -125,7 +126,7 @@ async def test_a_master_pass_starts_nothing(o: Octt, start: str) -> None:
     assert o.contact() == "open"
 
 
-@pytest.mark.ocpp("2.0.1", "TC_C_49_CS", "C16.FR.02")
+@pytest.mark.ocpp("2.0.1", "TC_C_49_CS", "C16.FR.02", "C16.FR.07", "C16.FR.08")
 @pytest.mark.parametrize("stop", ["Authorized", "EVConnected"])
 @octt({"AuthCtrlr.MasterPassGroupId": "MASTERS"})
 async def test_a_master_pass_stops_everything(o: Octt, stop: str) -> None:
@@ -245,7 +246,7 @@ async def test_an_unknown_token_that_turns_out_invalid_ends(o: Octt, stop: str, 
     assert o.contact() == "open"
 
 
-@pytest.mark.ocpp("2.0.1", "E05.FR.09")
+@pytest.mark.ocpp("2.0.1", "E05.FR.09", "C15.FR.03")
 @octt(
     {
         "AuthCtrlr.OfflineTxForUnknownIdEnabled": "true",
@@ -276,7 +277,18 @@ async def test_the_cable_of_a_deauthorised_driver_waits_for_him(o: Octt) -> None
     await o.until(lambda: o.world.evse(1)["lock_position"] == 0, 5, "the cable is free")
 
 
-@pytest.mark.ocpp("2.0.1", "E05.FR.03", "TC_C_15_CS")
+@pytest.mark.ocpp("2.0.1", "C15.FR.01")
+@octt({"AuthCtrlr.OfflineTxForUnknownIdEnabled": "true"})
+async def test_an_unknown_token_is_not_known_by_having_charged(o: Octt) -> None:
+    await start_offline(o)
+    o.swipe(ANNA)
+    await o.until(lambda: o.contact() == "open", 15, "the contact opens")
+    await o.until(lambda: o.world.evse(1)["lock_position"] == 0, 5, "the cable is free")
+    o.unplug()
+    assert o.world.store is not None and o.world.store.cache_get(IdToken(ANNA)) is None
+
+
+@pytest.mark.ocpp("2.0.1", "E05.FR.03", "TC_C_15_CS", "C15.FR.07")
 @octt(
     {
         "AuthCtrlr.OfflineTxForUnknownIdEnabled": "true",

@@ -31,7 +31,7 @@ async def unavailable(o: Octt, level: Payload) -> None:
         await o.status("Unavailable", evse)
 
 
-@pytest.mark.ocpp("2.0.1", "TC_G_01_CS", "TC_G_02_CS", "G01.FR.01")
+@pytest.mark.ocpp("2.0.1", "TC_G_01_CS", "TC_G_02_CS", "G01.FR.01", "G01.FR.03", "G01.FR.04")
 @octt()
 async def test_a_plug_is_told_when_it_comes_and_goes(o: Octt) -> None:
     run = Run(o)
@@ -92,7 +92,7 @@ async def test_a_transaction_is_finished_first(o: Octt, level: Payload) -> None:
     assert await o.value("EVSE@1.AvailabilityState") == "Unavailable"
 
 
-@pytest.mark.ocpp("2.0.1", "G03.FR.05")
+@pytest.mark.ocpp("2.0.1", "G03.FR.05", "G01.FR.05")
 @octt()
 async def test_a_transaction_that_ends_with_the_plug_is_finished_first(o: Octt) -> None:
     run = await Run.configured(o, "EVConnected", "EVConnected")
@@ -141,7 +141,7 @@ async def test_nobody_charges_where_it_is_out_of_service(o: Octt, level: Payload
     await run.energy_started()
 
 
-@pytest.mark.ocpp("2.0.1", "TC_G_18_CS", "TC_G_19_CS", "TC_G_21_CS", "G03.FR.08", "G04.FR.09", "G01.FR.01", "B01.FR.07")
+@pytest.mark.ocpp("2.0.1", "G03.FR.08", "G04.FR.09", "G01.FR.01", "G01.FR.02", "B01.FR.07")
 @pytest.mark.parametrize("how", ["reset", "power"])
 @LEVELS
 @octt()

@@ -16,7 +16,7 @@ REPORT = {"requestId": 7, "reportBase": "FullInventory"}
 START = {"idToken": {"idToken": ANNA, "type": "ISO14443"}, "remoteStartId": 1, "evseId": 1}
 
 
-@pytest.mark.ocpp("2.0.1", "TC_B_01_CS", "B01.FR.01", "B01.FR.05", "B01.FR.08", "B01.FR.09")
+@pytest.mark.ocpp("2.0.1", "B01.FR.01", "B01.FR.05", "B01.FR.08", "B01.FR.09")
 @octt(boots=False)
 async def test_a_cold_boot_is_accepted(o: Octt) -> None:
     boot = await o.expect("BootNotification")

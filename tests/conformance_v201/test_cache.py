@@ -178,7 +178,7 @@ async def test_a_known_token_that_is_invalid_by_now_is_suspended(o: Octt) -> Non
     await o.silence(60, "TransactionEvent", {"eventType": "Ended"})
 
 
-@pytest.mark.ocpp("2.0.1", "TC_C_32_CS", "C10.FR.02")
+@pytest.mark.ocpp("2.0.1", "C10.FR.02")
 @pytest.mark.parametrize("how", ["reset", "power"])
 @octt(PRE)
 async def test_what_is_known_survives_a_reboot(o: Octt, how: str) -> None:

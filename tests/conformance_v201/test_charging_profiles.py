@@ -305,6 +305,29 @@ async def test_one_phase_is_taken_where_the_phases_can_be_switched(o: Octt) -> N
     assert currents[0] > 5 and max(currents[1:]) < 0.5
 
 
+@pytest.mark.ocpp("2.0.1", "K01.FR.43")
+@octt()
+async def test_fewer_phases_are_rejected_once_the_car_has_been_offered_more(o: Octt) -> None:
+    single = [{"startPeriod": 0, "limit": 10, "numberPhases": 1}]
+    run = Run(o)
+    await run.charging(5)
+    await refusal(o, 1, profile(1, start=o.now, periods=single))
+    await refusal(o, 0, profile(1, start=o.now, periods=single))
+    await run.stop_authorized()
+    await run.ev_disconnected()
+    assert await put(o, 1, profile(1, start=o.now, periods=single)) == "Accepted"
+
+
+@pytest.mark.ocpp("2.0.1", "K01.FR.50")
+@octt()
+async def test_watts_are_divided_among_the_phases_that_the_car_may_use(o: Octt) -> None:
+    later = [{"startPeriod": 0, "limit": 22000}, {"startPeriod": 60, "limit": 6900, "numberPhases": 1}]
+    assert await put(o, 1, profile(1, start=o.now, unit="W", periods=later)) == "Accepted"
+    run = Run(o)
+    await run.charging(70)
+    assert o.world.evse(1)["power_w"] <= 6900 * 1.01
+
+
 @pytest.mark.ocpp("2.0.1", "TC_K_08_CS", "K10.FR.01")
 @octt()
 async def test_what_is_not_there_cannot_be_cleared(o: Octt) -> None:

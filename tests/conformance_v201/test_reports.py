@@ -169,6 +169,28 @@ async def test_a_custom_report_of_what_is_enabled(o: Octt) -> None:
     assert all(attribute(e)["value"] == "true" for e in entries if e["variable"]["name"] == "Enabled")
 
 
+@pytest.mark.ocpp("2.0.1", "B08.FR.10")
+@octt()
+async def test_a_custom_report_of_what_has_a_problem(o: Octt) -> None:
+    o.world.verb("fault", evse=2, kind="rcd", value="trip")
+    await o.status("Faulted", 2)
+    entries = await report(o, "GetReport", {"componentCriteria": ["Problem"]})
+    assert {key(entry)[:2] for entry in entries} == {("EVSE", 2), ("ChargingStation", None)}
+
+
+@pytest.mark.ocpp("2.0.1", "B08.FR.20", "B08.FR.21", "B08.FR.22")
+@pytest.mark.parametrize(
+    ("place", "found"),
+    [({}, {(1, 1), (2, 1)}), ({"evse": {"id": 2}}, {(2, 1)}), ({"evse": {"id": 1, "connectorId": 1}}, {(1, 1)})],
+)
+@octt()
+async def test_a_custom_report_of_components(o: Octt, place: Payload, found: set[tuple[int, int]]) -> None:
+    entries = await report(o, "GetReport", {"componentVariable": [{"component": {"name": "Connector", **place}}]})
+    assert {key(entry)[1:3] for entry in entries} == found
+    names = {entry["variable"]["name"] for entry in entries}
+    assert names == {"Available", "AvailabilityState", "SupplyPhases", "ConnectorType"}
+
+
 @pytest.mark.ocpp("2.0.1", "B08.FR.15")
 @octt()
 async def test_a_custom_report_of_nothing_is_empty(o: Octt) -> None:

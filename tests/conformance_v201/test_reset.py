@@ -51,7 +51,7 @@ async def test_an_immediate_reset_ends_the_transaction_first(o: Octt) -> None:
     assert order == ["TransactionEvent", "BootNotification"]
 
 
-@pytest.mark.ocpp("2.0.1", "TC_B_21_CS", "B12.FR.01", "B12.FR.03")
+@pytest.mark.ocpp("2.0.1", "B12.FR.01", "B12.FR.03")
 @pytest.mark.parametrize("stop", ["Authorized", "EVConnected"])
 @octt()
 async def test_a_reset_on_idle_waits_for_the_transaction(o: Octt, stop: str) -> None:

@@ -42,6 +42,7 @@ async def test_a_transaction_starts_at_the_configured_point(o: Octt, point: str,
 @pytest.mark.ocpp("2.0.1", "TC_E_13_CS", "TC_F_01_CS", "TC_F_02_CS", "TC_F_03_CS")
 @pytest.mark.ocpp("2.0.1", "F01.FR.01", "F01.FR.02", "F01.FR.03", "F01.FR.04", "F01.FR.05", "F01.FR.06", "F01.FR.13")
 @pytest.mark.ocpp("2.0.1", "F01.FR.17", "F01.FR.19", "F01.FR.25", "F02.FR.01", "F02.FR.21")
+@pytest.mark.ocpp("2.0.1", "F02.FR.09", "F02.FR.10", "F02.FR.12", "F02.FR.13")
 @pytest.mark.parametrize("asks", [True, False], ids=["asks", "does not ask"])
 @pytest.mark.parametrize("cable_first", [True, False], ids=["cable first", "command first"])
 @pytest.mark.parametrize("point", POINTS)
@@ -78,7 +79,7 @@ async def test_a_remote_start_whose_token_is_refused_charges_nobody(o: Octt) -> 
     assert o.contact() == "open"
 
 
-@pytest.mark.ocpp("2.0.1", "F02.FR.05", "F01.FR.24")
+@pytest.mark.ocpp("2.0.1", "F01.FR.09", "F01.FR.11", "F01.FR.26", "F02.FR.27")
 @pytest.mark.parametrize(
     ("request_", "reason"),
     [
@@ -101,7 +102,7 @@ async def test_a_remote_start_that_cannot_be_is_rejected(o: Octt, request_: Payl
     await o.silence(20, "TransactionEvent")
 
 
-@pytest.mark.ocpp("2.0.1", "F01.FR.24")
+@pytest.mark.ocpp("2.0.1", "F01.FR.24", "F02.FR.26")
 @octt()
 async def test_a_remote_start_where_somebody_charges_is_rejected(o: Octt) -> None:
     run = Run(o)
@@ -234,6 +235,31 @@ async def test_the_phases_used_are_told_once_energy_flows(o: Octt, phases: int) 
     await run.ev_connected(phases=phases)
     await run.energy_started()
     await o.event({"numberOfPhasesUsed": phases}, within_s=70)
+
+
+@pytest.mark.ocpp("2.0.1", "F01.FR.23", "F02.FR.25")
+@pytest.mark.parametrize("state", ["Faulted", "Unavailable"])
+@octt()
+async def test_a_remote_start_where_nothing_works_is_rejected(o: Octt, state: str) -> None:
+    if state == "Faulted":
+        o.world.verb("fault", evse=1, kind="rcd", value="trip")
+    else:
+        await o.command("ChangeAvailability", {"operationalStatus": "Inoperative", "evse": {"id": 1}})
+    await o.status(state)
+    request = {"idToken": {"idToken": ANNA, "type": "ISO14443"}, "remoteStartId": 1, "evseId": 1}
+    assert (await o.command("RequestStartTransaction", request))["status"] == "Rejected"
+
+
+@pytest.mark.ocpp("2.0.1", "G05.FR.01")
+@octt()
+async def test_a_plug_that_does_not_lock_is_not_charged(o: Octt) -> None:
+    o.world.verb("fault", evse=1, kind="lock_jam")
+    o.plug()
+    await o.status("Occupied")
+    o.swipe()
+    await o.sleep(30)
+    assert o.contact() == "open"
+    assert not o.payloads("TransactionEvent", {"transactionInfo": {"chargingState": "Charging"}})
 
 
 @pytest.mark.ocpp("2.0.1", "E01.FR.01")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.conformance_v201.boards import tethered
 from tests.conformance_v201.octt import ANNA, Octt, octt, registers
 from tests.conformance_v201.patterns import ABSENT, one_of
 from tests.conformance_v201.states import Run
@@ -40,6 +41,7 @@ async def test_the_card_ends_the_session_at_the_configured_point(o: Octt, stop: 
 
 @pytest.mark.ocpp("2.0.1", "TC_E_21_CS", "TC_E_35_CS", "TC_F_08_CS")
 @pytest.mark.ocpp("2.0.1", "F03.FR.02", "F03.FR.03", "F03.FR.07", "F03.FR.09", "E06.FR.03", "E06.FR.06", "E06.FR.15")
+@pytest.mark.ocpp("2.0.1", "F04.FR.01", "F04.FR.02", "F04.FR.03", "F03.FR.04", "F04.FR.04")
 @pytest.mark.parametrize("stop", STOPS)
 @octt()
 async def test_a_remote_stop_ends_the_session_at_the_configured_point(o: Octt, stop: str) -> None:
@@ -192,6 +194,61 @@ async def test_a_transaction_outlives_the_plug_where_it_may(o: Octt) -> None:
     await o.sleep(10)
     await run.stop_authorized()
     await run.ev_disconnected()
+    assert_ended(o, "Local")
+
+
+FIXED = {
+    "TxCtrlr.StopTxOnEVSideDisconnect": "false",
+    "OCPPCommCtrlr.UnlockOnEVSideDisconnect": "false",
+    "TxCtrlr.EVConnectionTimeOut": "30",
+}
+
+
+@pytest.mark.ocpp("2.0.1", "TC_E_27_CS", "E10.FR.02", "E10.FR.03")
+@octt(FIXED, board=tethered)
+async def test_a_car_on_a_fixed_cable_must_come_back_in_time(o: Octt) -> None:
+    run = await Run.configured(o, "PowerPathClosed", "Authorized")
+    await run.charging()
+    await run.suspended_by_ev()
+    o.unplug()
+    info = {"chargingState": "Idle", "stoppedReason": ABSENT}
+    await o.event({"eventType": "Updated", "triggerReason": "EVCommunicationLost", "transactionInfo": info})
+    await o.status("Available")
+    info = {"stoppedReason": "Timeout"}
+    await o.event({"eventType": "Ended", "triggerReason": "EVConnectTimeout", "transactionInfo": info}, within_s=35)
+    o.plug()
+    await o.status("Occupied")
+    await o.silence(20, "TransactionEvent")
+    assert o.contact() == "open"
+
+
+@pytest.mark.ocpp("2.0.1", "TC_E_26_CS", "E10.FR.03")
+@octt(FIXED, board=tethered)
+async def test_a_car_on_a_fixed_cable_may_come_back_in_time(o: Octt) -> None:
+    run = await Run.configured(o, "PowerPathClosed", "Authorized")
+    await run.charging()
+    await run.suspended_by_ev()
+    o.unplug()
+    await o.event({"eventType": "Updated", "triggerReason": "EVCommunicationLost"})
+    await o.status("Available")
+    await o.sleep(20)
+    o.plug()
+    await o.status("Occupied")
+    await o.event({"eventType": "Updated", "triggerReason": "CablePluggedIn"})
+    await o.event({"transactionInfo": {"chargingState": "Charging"}})
+    await run.stop_authorized()
+
+
+@pytest.mark.ocpp("2.0.1", "TC_E_26_CS", "F05.FR.05", "TC_E_06_CS")
+@octt(board=tethered)
+async def test_a_whole_session_on_a_fixed_cable(o: Octt) -> None:
+    run = Run(o)
+    await run.charging()
+    await run.stop_authorized()
+    o.unplug()
+    await o.status("Available")
+    answer = await o.command("UnlockConnector", {"evseId": 1, "connectorId": 1})
+    assert answer["status"] == "UnlockFailed"
     assert_ended(o, "Local")
 
 

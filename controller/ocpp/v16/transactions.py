@@ -34,6 +34,7 @@ _REASONS: Mapping[StopReason, str] = {
     StopReason.POWER_LOSS: "PowerLoss",
     StopReason.REBOOT: "Reboot",
     StopReason.REMOTE: "Remote",
+    StopReason.TIMEOUT: "EVDisconnected",  # a transaction begins with the plug here: its EV has left and not come back
 }
 
 
