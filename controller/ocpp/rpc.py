@@ -125,6 +125,8 @@ class Rpc:
                 raise CallTimeout(f"{action} was not answered within {timeout_s:g} s") from None
             finally:
                 self._pending = None
+                if future.done() and not future.cancelled():
+                    future.exception()  # who was still sending when the connection ended never came to wait for it
 
     async def run(self) -> ConnectionLost:
         """Serve the connection until it ends; return how."""

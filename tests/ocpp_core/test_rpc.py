@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 from random import Random
 from typing import Any
@@ -272,3 +273,36 @@ async def test_a_failed_sending_ends_the_belief_in_the_connection() -> None:
     with pytest.raises(ConnectionLost):
         await rpc.call("Heartbeat", {})
     assert not rpc.is_open
+
+
+class EndsWhileSending(BrokenPipe):
+    """The reader learns of the end while a message is still being sent."""
+
+    async def send(self, text: str) -> None:
+        await asyncio.sleep(2)
+        raise ConnectionLost("gone")
+
+    async def recv(self) -> str:
+        await asyncio.sleep(1)
+        raise ConnectionLost("gone")
+
+
+@virtually
+async def test_an_end_in_the_middle_of_a_sending_leaves_nothing_behind() -> None:
+    complaints: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda loop, context: complaints.append(context))
+
+    async def converse() -> None:
+        codec = Codec("ocpp2.0.1", messages201.ACTIONS)
+        rpc = Rpc(
+            EndsWhileSending(), codec, {}, gate=lambda action: None, call_timeout_s=lambda: 30.0, random=Random(1)
+        )
+        running = asyncio.create_task(rpc.run())
+        with pytest.raises(ConnectionLost):
+            await rpc.call("Heartbeat", {})
+        await running
+
+    await converse()
+    await asyncio.sleep(1)
+    gc.collect()
+    assert complaints == []
