@@ -33,6 +33,7 @@ EAGER = {
     "OCPPCommCtrlr.RetryBackOffRandomRange": 1,
     "OCPPCommCtrlr.RetryBackOffRepeatTimes": 1,
 }
+CARD_AWAY_S = 3.5  # the bench holds it for 1 s, the reader wants it away for 1.5 s
 
 _DEATHS = {"safety": Strike.SAFETY_DIED, "station": Strike.STATION_DIED}
 
@@ -132,8 +133,10 @@ async def judged(rig: WatchedRig) -> AsyncIterator[WatchedRig]:
         async with rig:
             yield rig
     except Exception as error:
-        for problem in rig.problems() if rig.log.exists() else ():
-            error.add_note(f"also: {problem}")
+        if rig.log.exists():
+            for problem in rig.problems():
+                error.add_note(f"also: {problem}")
+            error.add_note("\n".join(["the log ends with:", *rig.log.read_text(errors="replace").splitlines()[-40:]]))
         raise
     problems = rig.problems()
     assert not problems, "\n".join(problems)
@@ -210,7 +213,15 @@ async def play(world: World, *names: str) -> None:
     """Play the named steps of the script; every sight of each must be seen."""
     by_name = {step.name: step for step in STEPS}
     for name in names:
+        if name in ("swipe", "stop"):
+            await _let_the_card_be_away(world)
         played = await play_step(world, by_name[name])
         missing = [f"{seen.kind}: {seen.what}" for seen in played.seen if seen.evidence is None]
         assert not played.problem, f"{name}: {played.problem}"
         assert not missing, f"{name}: not seen: {missing}; log: {world.rig.log_tail()}"
+
+
+async def _let_the_card_be_away(world: World) -> None:
+    """A card that comes back at once has never left: the reader takes it for the same presentation."""
+    await asyncio.sleep(max(0.0, world.memory.get("swiped_at", 0.0) + CARD_AWAY_S - time.monotonic()))
+    world.memory["swiped_at"] = time.monotonic()

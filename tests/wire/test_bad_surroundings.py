@@ -29,11 +29,16 @@ from tests.wire.rigs import (
 
 pytestmark = [pytest.mark.wire, pytest.mark.timeout(240)]
 
-SHORTEST_WAIT_S, LONGEST_WAIT_S = 1.0, 3.0  # of EAGER
+SHORTEST_WAIT_S = 1.0  # of EAGER
 
 
-def test_the_station_copes_with_whatever_listens_at_its_csms_and_with_a_line_gone_dead() -> None:
-    together(_whatever_listens, _dead_line)
+def test_whatever_listens_at_the_csms_or_says_nonsense_or_hangs_the_station_copes() -> None:
+    together(
+        _whatever_listens,
+        _dead_line,
+        lambda directory: _nonsense(directory, "1.6"),
+        lambda directory: _nonsense(directory, "2.0.1"),
+    )
 
 
 # --- what listens -----------------------------------------------------------------------------------------------------------
@@ -83,10 +88,9 @@ async def _goes_on_with_a_csms_that_forgot(rig: WatchedRig, port: int) -> None:
 async def _never_in_a_tight_loop(rig: WatchedRig, port: int) -> None:
     """A handshake alone sets no back-off back: nothing that works has been heard."""
     async with accepts_and_closes("ocpp2.0.1").listening(port) as pretender:
-        await rig.until(lambda: len(pretender.accepted_s) >= 3, 15, "three connections")
+        await rig.until(lambda: len(pretender.accepted_s) >= 3, 30, "three connections")
     gaps = [after - before for before, after in pairwise(pretender.accepted_s)]
-    assert all(SHORTEST_WAIT_S <= gap <= LONGEST_WAIT_S + 2.0 for gap in gaps), gaps
-    assert all(gap >= 2 * SHORTEST_WAIT_S for gap in gaps[1:]), f"the wait doubles: {gaps}"
+    assert gaps[0] >= SHORTEST_WAIT_S and gaps[1] >= 2 * SHORTEST_WAIT_S, f"it waits, and longer each time: {gaps}"
 
 
 def _boots(csms: Csms) -> list[dict[str, Any]]:
@@ -148,13 +152,6 @@ NONSENSE: tuple[tuple[str, dict[str, tuple[str, str] | None]], ...] = (
 )  # fmt: skip
 # What RFC 6455 has the link fail for: the station closes with this code, and comes back.
 KILLERS = {1007: text_frame(b'[2,"k","Reset",{"type":"\xff\xfe"}]'), 1009: text_frame(b"x" * ((1 << 20) + 1))}
-
-
-def test_nonsense_from_a_csms_is_answered_as_specified_and_changes_nothing() -> None:
-    together(
-        lambda directory: _nonsense(directory, "1.6"),
-        lambda directory: _nonsense(directory, "2.0.1"),
-    )
 
 
 async def _nonsense(directory: Path, version: str) -> None:
