@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -34,6 +35,7 @@ _log = logging.getLogger(__name__)
 
 _POLICY_VIOLATION = 1008
 _GOING_AWAY = 1001
+_SETTLE_WITHIN_S = 5.0  # a station whose hardware does not answer says so to its CSMS, too
 _PASSWORD = "SecurityCtrlr.BasicAuthPassword"
 
 Emit = Callable[[dict[str, Any]], None]
@@ -182,6 +184,10 @@ class CsmsClient:
             group.create_task(self._stay_connected())
 
     async def _stay_connected(self) -> None:
+        assert self._station is not None
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_SETTLE_WITHIN_S):
+                await self._station.settled()
         while True:
             try:
                 await self._connect_once()

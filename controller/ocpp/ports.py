@@ -130,6 +130,9 @@ class ChargingStation(Protocol):
     def registered(self, at: datetime | None) -> None:
         """A BootNotification was accepted. at: the CSMS's time."""
 
+    async def settled(self) -> None:
+        """Return once it is known what every connector is doing after a start, so that no status is told that is not true."""
+
     def link_lost(self) -> None: ...
 
 

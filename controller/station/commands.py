@@ -289,6 +289,9 @@ class Commands(Core):
         self.rules_changed()  # the version spoken may be another
         self.look_again()
 
+    async def settled(self) -> None:
+        await self._has_settled.wait()
+
     def link_lost(self) -> None:
         """Nothing waits for the CSMS: sessions go on by the offline rules."""
 

@@ -87,6 +87,7 @@ class Core:
         self._readers = readers
         self._facts: dict[int, EvseFacts] = {}
         self._settled: set[int | None] = set()
+        self._has_settled = asyncio.Event()  # all of them, and their sessions know it
         self._startup = Startup(store, self.recorder, clock, was_orderly=store.meta(ORDERLY) is not None)
         self._availability = store.availability()
         self._was_accepted = False
@@ -267,6 +268,9 @@ class Core:
             for runner in self.all_runners:
                 group.create_task(self._settle_one(runner))
         self._startup.close_orphans()
+        for runner in self.runners.values():
+            await runner.until(_has_facts(runner), None)
+        self._has_settled.set()
 
     async def _settle_one(self, runner: Runner) -> None:
         evse_id, feed = runner.evse_id, runner.feed
@@ -483,6 +487,10 @@ class Core:
             except TimeoutError:
                 if due is not None and self.clock.now().wall >= due - _ALIGNED_EARLY:
                     return
+
+
+def _has_facts(runner: Runner) -> Callable[[], bool]:
+    return lambda: runner.session.facts is not None
 
 
 async def _at_once() -> None:

@@ -18,7 +18,7 @@ from controller.store.store import Store
 
 _log = logging.getLogger(__name__)
 
-LOOK_AGAIN_S = 1.0
+LOOK_AGAIN_S = 0.2
 
 
 @dataclass(frozen=True, slots=True)

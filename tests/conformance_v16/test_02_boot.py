@@ -191,6 +191,32 @@ async def test_times_with_zones_and_fractions_are_understood(octt: Octt, current
     assert abs(at(report["timestamp"]) - octt.world.clock.true_wall()) < timedelta(seconds=2)
 
 
+@pytest.mark.ocpp("1.6", "§4.9", "§4.2", "StatusNotification")
+@scenario
+async def test_a_restart_in_the_middle_of_a_session_tells_no_status_that_is_not_true(octt: Octt) -> None:
+    await octt.charging(1)
+    await octt.plug(2)
+    octt.mark()
+    await octt.world.restart_station()
+    await octt.sees("BootNotification")
+    await octt.status("Charging", 1)
+    assert set(octt.statuses(1)) <= {"Charging", "SuspendedEV", "SuspendedEVSE"}
+    assert octt.statuses(2) == ["Preparing"] and octt.statuses(0) == ["Available"]
+
+
+@pytest.mark.ocpp("1.6", "§4.2", "§4.9", "§7.6")
+@scenario(boot=False)
+async def test_a_station_whose_hardware_does_not_answer_says_so(octt: Octt) -> None:
+    octt.world.kill_safety()
+    await octt.sees("BootNotification", 15)
+    await octt.status("Faulted", 1)
+    await octt.status("Faulted", 2)
+    assert await octt.told("RemoteStartTransaction", connectorId=1, idTag=TAG) == "Rejected"
+    octt.world.start_safety()
+    await octt.status("Available", 1)
+    await octt.charging()
+
+
 @pytest.mark.ocpp("1.6", "J §5.4", "§4.9")
 @scenario
 async def test_a_reconnect_does_not_boot_and_tells_only_what_changed(octt: Octt) -> None:

@@ -143,6 +143,9 @@ class FakeStation:
     def registered(self, at: datetime | None) -> None:
         self.asked.append(("registered", at))
 
+    async def settled(self) -> None:
+        pass
+
     def link_lost(self) -> None:
         self.asked.append(("link lost",))
 

@@ -111,6 +111,9 @@ class ScriptedStation:
     def registered(self, at: datetime | None) -> None:
         self.told.append(("registered",))
 
+    async def settled(self) -> None:
+        pass
+
     def link_lost(self) -> None:
         self.told.append(("link lost",))
 
