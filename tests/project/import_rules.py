@@ -59,7 +59,7 @@ LAYERS: Mapping[str, frozenset[str]] = {
 
 # Functions of these may start a program part of another layer by importing it when they are called.
 LAUNCHERS: Mapping[str, frozenset[str]] = {
-    "controller.cli": frozenset({"controller.station.main", "hil.demo", "hil.csms.cli"}),
+    "controller.cli": frozenset({"controller.station.main", "controller.station.power", "hil.demo", "hil.csms.cli"}),
 }
 
 # Machines are pure: they get the time, they do no input or output, they log nothing.
