@@ -75,7 +75,7 @@ class VirtualClock:
 
     def true_wall(self) -> datetime:
         """The time it really is in the simulated world."""
-        return EPOCH + timedelta(seconds=self._loop.time() - START_S)
+        return true_wall(self._loop.time())
 
     def now(self) -> Stamp:
         return Stamp(self._boot_id, self._loop.time(), self.true_wall() + self._error, self._quality)
@@ -93,6 +93,11 @@ class VirtualClock:
     def step(self, by: timedelta) -> None:
         """Step the wall clock as a wrong NTP server or a technician would."""
         self._error += by
+
+
+def true_wall(monotonic_s: float) -> datetime:
+    """Return the time it really was in a simulated world, at an instant of its virtual time."""
+    return EPOCH + timedelta(seconds=monotonic_s - START_S)
 
 
 def run_virtual(main: Coroutine[Any, Any, T]) -> T:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from datetime import timedelta
 
 from controller.logic.records import EventKind, TransactionEvent
-from controller.logic.values import Stamp
 from controller.store.rows import ArchivedMessage, ArchivedTransaction, Fate
 from hil.csms.schemas import parse
 from hil.csms.transactions import Transaction
 from hil.sim.world import IDENTITY, SimWorld
-from hil.virtual import EPOCH, START_S
+from hil.virtual import true_wall
 
 RESOLUTION_WH = 1.0
 CLOCK_S = 1.5  # the station takes its clock from the CSMS where they differ by more than a second
@@ -87,7 +85,7 @@ class Books:
             return
         stamp = message.event.stamp
         learned = {boot.boot_id for boot in self._world.store_or_fail.boots() if boot.learned is not None}
-        true_s = _true_wall_s(stamp)
+        true_s = true_wall(stamp.monotonic_s).timestamp()
         if stamp.boot_id in learned and abs(told_s - true_s) > CLOCK_S:
             self._wrong(f"{name}: what happened at {true_s:.1f} is dated {told_s:.1f}")
 
@@ -124,7 +122,3 @@ class Books:
         billed_wh = sum(transaction.energy_wh for transaction in billed)
         if abs(plant_wh - billed_wh) > RESOLUTION_WH * max(1, len(billed)):
             self._wrong(f"EVSE {evse}: {plant_wh:.2f} Wh flowed, {billed_wh} Wh are billed")
-
-
-def _true_wall_s(stamp: Stamp) -> float:
-    return (EPOCH + timedelta(seconds=stamp.monotonic_s - START_S)).timestamp()

@@ -6,6 +6,7 @@ When the visits are over all is put right, and then the books must agree (`books
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 import logging
 import tempfile
@@ -16,7 +17,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from hil.csms.log import Violation
+from hil.csms.log import Frame, Violation
 from hil.sim.books import Books
 from hil.sim.chance import Dice
 from hil.sim.driver import Driver, know_cards
@@ -35,7 +36,10 @@ Tell = Callable[[str], None]
 
 @dataclass(slots=True)
 class Outcome:
-    """What came of one run. wrong: the first thing that was, at wrong_at_s of virtual time, after these happenings."""
+    """What came of one run. frames: how many passed the CSMS; digest: of all of them, with their times.
+
+    wrong: the first thing that was, at wrong_at_s of virtual time, after these happenings.
+    """
 
     ocpp: str
     seed: int
@@ -45,6 +49,8 @@ class Outcome:
     energy_kwh: float = 0.0
     compared: int = 0
     duplicates: int = 0
+    frames: int = 0
+    digest: str = ""
     commands: int = 0
     boots: int = 0
     troubles: dict[str, int] = field(default_factory=dict)
@@ -111,6 +117,7 @@ class _Lives:
         self._left = sessions
         self._happenings: deque[str] = deque(maxlen=_REMEMBERED)
         self._told_s = time.perf_counter()
+        self._digest = hashlib.sha256()
         self._world: SimWorld
 
     async def run(self) -> None:
@@ -126,6 +133,7 @@ class _Lives:
         )
         know_cards(world.csms.tokens)
         world.csms.log.violation_observers.append(self._violated)
+        world.csms.log.frame_observers.append(self._count_frame)
         handler = _Complaints(world.fail)
         logging.getLogger("controller").addHandler(handler)
         try:
@@ -137,6 +145,7 @@ class _Lives:
             logging.getLogger("controller").removeHandler(handler)
         outcome.virtual_s = round(world.now - START_S, 1)
         outcome.duplicates = len(world.csms.duplicates)
+        outcome.digest = self._digest.hexdigest()
 
     async def _live(self, world: SimWorld) -> None:
         seed = self._outcome.seed
@@ -212,6 +221,10 @@ class _Lives:
             self._told_s = now_s
             days = (self._world.now - START_S) / 86400
             self._tell(f"  OCPP {self._outcome.ocpp}: {self._outcome.sessions}/{self._sessions} visits, day {days:.1f}")
+
+    def _count_frame(self, frame: Frame) -> None:
+        self._outcome.frames += 1
+        self._digest.update(f"{frame.at_s:.6f} {frame.sender} {frame.text}\n".encode())
 
     def _violated(self, violation: Violation) -> None:
         self._world.fail(AssertionError(f"{violation}\n{violation.text}"))

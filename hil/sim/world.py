@@ -36,6 +36,7 @@ from hil.virtual import VirtualClock
 
 IDENTITY = "SIM-1"
 LATENCY_S = 0.03
+LOOK_S = 60.0
 # Files are copied, not power-cycled: what a kill takes away here does not depend on fsync.
 LIMITS = StoreLimits(durable=False)
 SUBPROTOCOLS = {"1.6": Version.V16, "2.0.1": Version.V201}
@@ -100,11 +101,13 @@ class SimWorld:
             config, self.board, self.clock, self.plant, self.network, self.link, self.events, Random(seed), limits
         )
         self._process = StationProcess(around, self.fail)
+        self._looks: asyncio.TimerHandle
         self._powering: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> SimWorld:
         self.start_safety()
         self.start_station()
+        self._look()
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
@@ -113,6 +116,7 @@ class SimWorld:
         await self._process.stop()
         if self.safety is not None:
             self.safety.kill()
+        self._looks.cancel()
         self.witness.stop()
         self._plant_time.stop()
         await self.network.aclose()
@@ -262,6 +266,11 @@ class SimWorld:
         """End the run with this, unless something else was wrong before."""
         if not self._failure.done():
             self._failure.set_exception(error)
+
+    def _look(self) -> None:
+        """What stands still for ever is seen here; whatever ends is judged when it does."""
+        self.witness.judge(self.witness.monitor.check(self._loop.time()))
+        self._looks = self._loop.call_later(LOOK_S, self._look)
 
     def _note_station_died(self) -> None:
         self.witness.judge(self.witness.monitor.station_died(self._loop.time()))

@@ -1,0 +1,136 @@
+"""The harness itself: what it leaves out changes nothing, and what is wrong does not pass."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from controller.safety.supervisor import InvariantBroken
+from hil.csms.csms import Csms
+from hil.csms.transactions import Reading
+from hil.memory import MemoryNetwork
+from hil.plant.values import Edge
+from hil.sim.books import Books
+from hil.sim.lives import Outcome, live
+from hil.sim.trouble import Trouble
+from hil.sim.world import SimWorld
+from hil.virtual import run_virtual
+from tests.sim.sim_tools import Scene, play
+
+
+def test_implied_renewals_come_to_the_same_as_literal_ones(tmp_path: Path) -> None:
+    """The same edges at the plant, each within two periods of the safety loop."""
+    implied, literal = (_edges(tmp_path / str(implies), implies) for implies in (True, False))
+    assert [(edge.what, edge.value) for edge in implied] == [(edge.what, edge.value) for edge in literal]
+    assert all(abs(a.at_s - b.at_s) <= 0.0201 for a, b in zip(implied, literal, strict=True))
+    assert sum(edge.what == "contact" for edge in implied) >= 8
+
+
+def _edges(directory: Path, implies: bool) -> list[Edge]:
+    found: list[Edge] = []
+
+    async def main() -> None:
+        async with SimWorld(directory, implies_renewals=implies) as world:
+            scene = Scene(world)
+            await world.sleep(10)
+            await scene.begin(ignores_pwm_off=True)
+            await world.sleep(60)
+            await world.restart_station(1.0)
+            await scene.flows()
+            await world.sleep(30)
+            world.freeze_station(True)
+            await world.sleep(20)
+            world.freeze_station(False)
+            await scene.flows()
+            await world.sleep(30)
+            world.verb("fault", kind="over_current", evse=1, value=45)
+            await world.sleep(30)
+            world.verb("fault", kind="over_current", evse=1, clear=True)
+            world.verb("unplug", evse=1)
+            await world.sleep(20)
+            await scene.begin(1)
+            await world.restart_safety(0.5)
+            await scene.flows()
+            await scene.end()
+            found.extend(world.plant.evses[1].edges)
+
+    run_virtual(main())
+    return found
+
+
+def test_a_renewal_that_fails_to_come_fails_the_run(tmp_path: Path) -> None:
+    async def script(scene: Scene) -> None:
+        await scene.begin()
+        scene.world.link.send = lambda message: None  # type: ignore[method-assign]
+        await scene.world.sleep(20)
+
+    with pytest.raises(AssertionError, match="permit not renewed"):
+        play(tmp_path, "2.0.1", script)
+
+
+def test_what_only_the_plant_can_see_fails_the_run_too(tmp_path: Path) -> None:
+    """A contactor that stays in although nothing drives it, and that nobody calls welded."""
+
+    async def script(scene: Scene) -> None:
+        await scene.begin()
+        scene.world.plant.evses[1].contactor._welded = True
+        scene.world.verb("unplug", evse=1)
+        await scene.world.sleep(90)
+
+    with pytest.raises(InvariantBroken, match="contact closed"):
+        play(tmp_path, "2.0.1", script)
+
+
+def test_the_books_find_what_does_not_agree(tmp_path: Path) -> None:
+    async def script(scene: Scene) -> None:
+        world = scene.world
+        await scene.begin()
+        await world.sleep(60)
+        await scene.end()
+        await scene.delivered()
+        assert Books(world).close() == []
+        last = scene.only.readings[-1]
+        for wh, text in ((last.wh + 5, "Wh flowed"), (last.wh - 5, "billed only")):
+            scene.only.readings[-1] = Reading(last.at, Decimal(wh))
+            assert any(text in problem for problem in Books(world).close())
+        scene.only.readings[-1] = last
+        message = scene.only.messages.pop(1)
+        assert any("not the same" in problem for problem in Books(world).close())
+        scene.only.messages.insert(1, message)
+        scene.only.started_at += (last.at - scene.only.started_at) / 2
+        assert any("is dated" in problem for problem in Books(world).close())
+        world.csms.forget(scene.only)
+        assert any("not known to the CSMS" in problem for problem in Books(world).close())
+
+    play(tmp_path, "2.0.1", script, closes=False)
+
+
+def test_a_run_that_goes_wrong_says_what_and_when(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def breaks(self: Trouble) -> None:
+        await asyncio.sleep(100)
+        raise AssertionError("something broke")
+
+    monkeypatch.setattr(Trouble, "run", breaks)
+    outcome: Outcome = live(3, 1, "2.0.1")
+    assert outcome.wrong == ["something broke"]
+    assert outcome.wrong_at_s == pytest.approx(1110, abs=1)
+    assert any("visitor" in line for line in outcome.happenings)
+
+
+def test_what_runs_for_years_keeps_a_bounded_log() -> None:
+    async def main() -> None:
+        csms = Csms(keeps_frames=10)
+        network = MemoryNetwork(csms, keeps=10)
+        peer = await network.connect("ws://csms/ocpp/CS-1", ["ocpp1.6"], {})
+        for number in range(100):
+            await peer.send(f'[2,"{number}","Heartbeat",{{}}]')
+            await peer.recv()
+        assert 10 <= len(csms.frames) < 20 and 10 <= len(network.journal) < 20
+        assert dataclasses.asdict(csms.frames[-1])["message_id"] == "99"
+        await network.aclose()
+
+    run_virtual(main())
