@@ -157,10 +157,12 @@ class Octt:
         return await self.expect("StatusNotification", pattern, within_s=within_s)
 
     async def silence(self, seconds: float, action: str = "", pattern: Mapping[str, Any] | None = None) -> None:
-        """Let time pass in which the station sends no such CALL."""
-        before = len(self.csms.frames)
+        """Let time pass in which the station sends no such CALL, nor has sent one since our last but what was expected."""
+        ours = [n for n, frame in enumerate(self.csms.frames) if frame.sender is Party.CSMS and frame.kind == "call"]
+        since = max(self._from, ours[-1]) if ours and ours[-1] >= self._from else len(self.csms.frames)
         await self.sleep(seconds)
-        heard = [frame.text for number, frame in self._matching(action, pattern) if number >= before]
+        matching = self._matching(action, pattern)
+        heard = [frame.text for number, frame in matching if number >= since and number not in self._used]
         assert not heard, heard
 
     def _story(self) -> str:

@@ -163,14 +163,19 @@ async def test_where_remote_authorisation_is_disabled_nobody_is_asked(o: Octt) -
     assert o.contact() == "open"
 
 
-@pytest.mark.ocpp("2.0.1", "C02.FR.01", "E02.FR.01")
-@octt(station={"authorization_required": False})
+@pytest.mark.ocpp("2.0.1", "C02.FR.01", "C02.FR.03", "E02.FR.01")
+@octt({"AuthCtrlr.Enabled": "false"})
 async def test_where_nobody_needs_to_authorise_the_plug_does(o: Octt) -> None:
     o.plug()
     started = await o.event({"eventType": "Started"})
     assert started["idToken"] == {"idToken": "", "type": "NoAuthorization"}
     await o.event({"transactionInfo": {"chargingState": "Charging"}})
     assert not o.calls("Authorize")
+    o.unplug()
+    await o.event({"eventType": "Ended", "triggerReason": "EVCommunicationLost"})
+    await o.configure({"AuthCtrlr.Enabled": "true"})
+    o.plug()
+    await o.silence(20, "TransactionEvent")
 
 
 @pytest.mark.ocpp("2.0.1", "C15.FR.02", "C15.FR.06", "C13.FR.04")

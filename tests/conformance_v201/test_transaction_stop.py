@@ -7,6 +7,7 @@ import pytest
 from tests.conformance_v201.boards import tethered
 from tests.conformance_v201.octt import ANNA, Octt, octt, registers
 from tests.conformance_v201.patterns import ABSENT, one_of
+from tests.conformance_v201.profiles import profile
 from tests.conformance_v201.states import Run
 
 STOPS = ("Authorized", "PowerPathClosed", "EVConnected", "EnergyTransfer", "Authorized,EVConnected")
@@ -63,6 +64,29 @@ async def test_a_remote_stop_of_another_transaction_is_rejected(o: Octt) -> None
     assert answer["status"] == "Rejected"
     await o.silence(5, "TransactionEvent")
     assert o.contact() == "closed"
+
+
+@pytest.mark.ocpp("2.0.1", "F03.FR.08")
+@octt()
+async def test_a_remote_stop_of_what_has_ended_is_rejected(o: Octt) -> None:
+    run = Run(o)
+    await run.charging()
+    ended = run.transaction_id
+    await run.stop_authorized()
+    assert (await o.command("RequestStopTransaction", {"transactionId": ended}))["status"] == "Rejected"
+    await o.silence(5, "TransactionEvent")
+
+
+@pytest.mark.ocpp("2.0.1", "E06.FR.07", "E06.FR.08")
+@octt()
+async def test_a_limit_of_nothing_ends_a_transaction_by_energy_transfer(o: Octt) -> None:
+    run = await Run.configured(o, "PowerPathClosed", "EnergyTransfer")
+    await run.charging()
+    wanted = {"evseId": 1, "chargingProfile": profile(1, limit=0, start=o.now)}
+    assert (await o.command("SetChargingProfile", wanted))["status"] == "Accepted"
+    await o.event({"eventType": "Ended", "triggerReason": "ChargingStateChanged"})
+    await o.until(lambda: o.contact() == "open", 10, "the contact opens")
+    assert_ended(o)
 
 
 @pytest.mark.ocpp("2.0.1", "TC_E_22_CS", "E06.FR.07", "E06.FR.15")
