@@ -99,7 +99,7 @@ class Runner:
             await self._wait()
             while self._queue:
                 event = self._queue.popleft()
-                if self._gate_may_differ or not isinstance(event, to.FactsSeen) or self._is_plug_edge(event.facts):
+                if self._gate_may_differ or self._may_begin_something(event):
                     await self._look_at_gate()
                 if isinstance(event, to.Resumed) and self.feed is not None:
                     self.feed.ready_at = self._resumes_from
@@ -181,6 +181,12 @@ class Runner:
         if gate != self._gate:
             self._gate = gate
             await self._perform(self.session.handle(gate, self._now()))
+
+    def _may_begin_something(self, event: SessionEvent) -> bool:
+        """What comes every second begins nothing: the gate costs a look at the file system."""
+        if isinstance(event, to.FactsSeen):
+            return self._is_plug_edge(event.facts)
+        return not isinstance(event, to.RegisterRead | to.OfferChanged)
 
     def _is_plug_edge(self, facts: EvseFacts) -> bool:
         known = self.session.facts

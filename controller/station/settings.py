@@ -66,11 +66,18 @@ class KeptRules:
 
 
 class Settings:
-    """Reads the model anew each time: what a CSMS changes is in force at once."""
+    """Follows the model: what a CSMS changes is in force at once."""
 
     def __init__(self, config: StationConfig, model: DeviceModel) -> None:
         self._config = config
         self._model = model
+        self._metering: MeterRules | None = None  # asked for at every reading, so kept until something changes
+        self._kept: dict[str, KeptRules] = {}
+        model.subscribe(self._forget)
+
+    def _forget(self, key: str) -> None:
+        self._metering = None
+        self._kept.clear()
 
     def session(self, board: EvseBoard | None, protocol: str) -> SessionRules:
         """board: None for those who authorise before any EVSE is known. protocol: spoken with the CSMS."""
@@ -138,6 +145,11 @@ class Settings:
 
     @property
     def metering(self) -> MeterRules:
+        if self._metering is None:
+            self._metering = self._read_metering()
+        return self._metering
+
+    def _read_metering(self) -> MeterRules:
         model, sampled, aligned = self._model, "SampledDataCtrlr", "AlignedDataCtrlr"
         takes, aligns = model.bool(f"{sampled}.Enabled"), model.bool(f"{aligned}.Enabled")
         return MeterRules(
@@ -152,6 +164,11 @@ class Settings:
 
     def kept(self, protocol: str) -> KeptRules:
         """In 1.6 the intervals are those of the values that are sent at once (§3.16.1, §3.16.2)."""
+        if protocol not in self._kept:
+            self._kept[protocol] = self._read_kept(protocol)
+        return self._kept[protocol]
+
+    def _read_kept(self, protocol: str) -> KeptRules:
         model, sampled, aligned = self._model, "SampledDataCtrlr", "AlignedDataCtrlr"
         takes, aligns = model.bool(f"{sampled}.Enabled"), model.bool(f"{aligned}.Enabled")
         is_16 = protocol == OCPP16
