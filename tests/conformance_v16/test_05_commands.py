@@ -267,6 +267,23 @@ async def test_unlock_lets_go_of_a_cable_that_is_kept_for_its_owner(octt: Octt) 
     await octt.status("Available")
 
 
+@pytest.mark.ocpp("1.6", "§5.18", "§4.10", "StopTransactionOnEVSideDisconnect")
+@pytest.mark.parametrize("how", ["UnlockCommand", "Remote"])
+@scenario(keys={"StopTransactionOnEVSideDisconnect": False})
+async def test_a_cable_whose_car_has_left_comes_free_with_the_end_of_its_transaction(octt: Octt, how: str) -> None:
+    transaction = await octt.charging()
+    await octt.unplug()
+    await octt.status("SuspendedEV")
+    assert octt.world.evse(1)["locked"]
+    if how == "Remote":
+        assert await octt.told("RemoteStopTransaction", transactionId=transaction) == "Accepted"
+    else:
+        assert await octt.told("UnlockConnector", connectorId=1) == "Unlocked"
+    await octt.sees("StopTransaction", transactionId=transaction, reason=how)
+    await octt.world.until(lambda: not octt.world.evse(1)["locked"], 10, "the lock opens")
+    await octt.status("Available")
+
+
 # --- TriggerMessage -------------------------------------------------------------------------------------------------------
 
 

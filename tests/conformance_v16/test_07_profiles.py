@@ -119,6 +119,32 @@ async def test_the_stations_maximum_is_for_connector_zero_and_for_all_together(o
     await offers(octt, 32, 2)
 
 
+@pytest.mark.ocpp("1.6", "§3.13.1", "§7.9", "§7.13", "SetChargingProfile")
+@pytest.mark.parametrize("kind", ["Relative", "Absolute"])
+@scenario
+async def test_a_stations_maximum_without_a_start_holds_from_its_receipt(octt: Octt, kind: str) -> None:
+    """Many central systems set a plain limit so; to accept it and not to obey it would be the worst of all."""
+    await octt.charging()
+    wanted = profile([(0, 13), (60, 8)], "ChargePointMaxProfile", kind=kind)
+    assert await set_profile(octt, 0, wanted) == "Accepted"
+    await offers(octt, 13)
+    await offers(octt, 8, within_s=70)
+    await octt.world.restart_station()
+    await octt.energised()
+    await offers(octt, 8)
+
+
+@pytest.mark.ocpp("1.6", "§7.14")
+@pytest.mark.parametrize(("limit", "amps"), [(8.1, 8.1), (13.7, 13.7), (6.0, 6.0), (5.9, 0.0), (99.0, 32.0)])
+@scenario
+async def test_a_limit_has_one_decimal(octt: Octt, limit: float, amps: float) -> None:
+    assert await set_profile(octt, 1, profile(limit)) == "Accepted"
+    await octt.plug()
+    await octt.swipe()
+    await octt.sleep(10)
+    assert octt.offered_a() == amps
+
+
 @pytest.mark.ocpp("1.6", "§3.13.3")
 @scenario
 async def test_the_least_of_maximum_and_transaction_counts(octt: Octt) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
@@ -52,6 +52,29 @@ async def test_a_known_card_charges_offline_where_allowed(octt: Octt, allowed: b
     await octt.swipe()
     await octt.sleep(10)
     assert octt.contact() == ("closed" if allowed else "open")
+
+
+@pytest.mark.ocpp("1.6", "§3.5.1", "AuthorizationCacheEnabled", "§9.1.2")
+@scenario(keys={"AuthorizationCacheEnabled": False})
+async def test_without_the_cache_no_card_is_known_offline(octt: Octt) -> None:
+    await known(octt)
+    octt.go_offline()
+    await octt.plug()
+    await octt.swipe()
+    await octt.sleep(10)
+    assert octt.contact() == "open"
+
+
+@pytest.mark.ocpp("1.6", "§3.5.1", "§5.14", "LocalAuthorizeOffline")
+@scenario
+async def test_the_cache_outlives_a_power_cut(octt: Octt) -> None:
+    await known(octt)
+    octt.go_offline()
+    octt.world.verb("power_cut")
+    await octt.sleep(30)
+    await octt.plug()
+    await octt.swipe()
+    await octt.energised()
 
 
 @pytest.mark.ocpp("1.6", "§3.5.4", "AllowOfflineTxForUnknownId", "§9.1.1")
@@ -288,6 +311,34 @@ async def test_urgent_messages_need_not_wait_for_the_queue(octt: Octt) -> None:
     await octt.sees("StartTransaction", 300, connectorId=2)
     actions = [action for action, _ in related(octt)]
     assert actions.index("StartTransaction") > max(i for i, a in enumerate(actions) if a == "StopTransaction")
+
+
+@pytest.mark.ocpp("1.6", "§3.7", "§4.2.1", "§4.2")
+@scenario(keys={"AllowOfflineTxForUnknownId": True, "MeterValueSampleInterval": 60})
+async def test_times_from_before_the_clock_was_right_are_mended(octt: Octt) -> None:
+    """A station without a clock of its own wakes up offline in 1970; nothing is ever dated so."""
+    octt.go_offline()
+    wrong = datetime(1970, 1, 1, tzinfo=UTC) - octt.world.clock.true_wall()
+    await octt.world.watch(octt.world.power_cut(wall_error=wrong, trusted=False))
+    await octt.sleep(20)
+    began = octt.world.clock.true_wall()
+    await octt.plug()
+    await octt.swipe()
+    await octt.energised()
+    await octt.sleep(200)
+    ended = octt.world.clock.true_wall()
+    await octt.swipe()
+    await octt.dead()
+    await octt.sleep(100)
+    octt.mark()
+    await octt.come_online()
+    stop = await octt.sees("StopTransaction", 60)
+    start = octt.calls("StartTransaction")[0]
+    assert abs(at(start["timestamp"]) - began) < timedelta(seconds=10)
+    assert abs(at(stop["timestamp"]) - ended) < timedelta(seconds=10)
+    times = [at(moment(payload)) for _, payload in related(octt)]
+    times += [at(value["timestamp"]) for value in stop["transactionData"]]
+    assert all(began - timedelta(seconds=1) < time < ended + timedelta(seconds=10) for time in times)
 
 
 # --- retries (§3.7.1) -----------------------------------------------------------------------------------------------------

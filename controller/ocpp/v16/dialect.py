@@ -42,7 +42,7 @@ class Dialect16:
     def __init__(self, context: Context, own_keys: Mapping[str, str]) -> None:
         station, model, store = context.station, context.model, context.store
         connectors = Connectors(station.evses)
-        profiles = Profiles(station, model, store, connectors)
+        profiles = Profiles(station, model, store, connectors, context.clock)
         self._model = model
         self._identity = context.identity
         self._statuses = provisioning.Statuses(station, connectors, context.clock, context.identity.vendor)

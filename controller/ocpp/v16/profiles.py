@@ -8,6 +8,7 @@ from datetime import datetime
 
 from msgspec import UnsetType
 
+from controller.clock import Clock
 from controller.logic.profiles import (
     ChargingProfile,
     ProfileKind,
@@ -102,7 +103,10 @@ def _moment(value: datetime | UnsetType) -> datetime | None:
 
 
 class Profiles:
-    def __init__(self, station: ChargingStation, model: DeviceModel, store: Store, connectors: Connectors) -> None:
+    def __init__(
+        self, station: ChargingStation, model: DeviceModel, store: Store, connectors: Connectors, clock: Clock
+    ) -> None:
+        self._clock = clock
         self._station = station
         self._model = model
         self._store = store
@@ -166,6 +170,10 @@ class Profiles:
         profile = self.read(wire)
         if profile.purpose is ProfilePurpose.STATION_MAX and evse_id != STATION:
             raise BadProfile("ChargePointMaxProfile is for connector 0")  # §3.13.1
+        if profile.purpose is ProfilePurpose.STATION_MAX and profile.kind is ProfileKind.RELATIVE:
+            # §7.9: what it is relative to is ours to determine; the station itself has no start of charging.
+            start = _moment(wire.chargingSchedule.startSchedule) or profile.valid_from or self._clock.now().wall
+            return replace(profile, kind=ProfileKind.ABSOLUTE, start=start)
         if profile.purpose is not ProfilePurpose.TX:
             return profile
         # §5.16.4: not without a running transaction, not in advance of one; it dies with it (§3.13.1)
