@@ -6,11 +6,10 @@ judges every frame. Assertions are on frames as the CSMS got them and on the pla
 
 from __future__ import annotations
 
-import asyncio
 import functools
 import inspect
 import json
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any, overload
@@ -279,7 +278,3 @@ async def stays(octt: Octt, seconds: float, holds: Callable[[], bool]) -> None:
     for _ in range(int(seconds * 2)):
         await octt.sleep(0.5)
         assert holds()
-
-
-def parallel(*work: Awaitable[Any]) -> Awaitable[list[Any]]:
-    return asyncio.gather(*work)

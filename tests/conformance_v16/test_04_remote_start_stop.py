@@ -165,6 +165,15 @@ async def test_starts_on_two_connectors_do_not_disturb_each_other(octt: Octt) ->
     await octt.energised(2)
 
 
+@pytest.mark.ocpp("1.6", "§5.11", START)
+@scenario
+async def test_start_without_a_connector_is_rejected_where_none_is_free(octt: Octt) -> None:
+    await octt.charging(1, TAG)
+    await octt.charging(2, FRIEND)
+    assert await octt.told(START, idTag="APP-1") == "Rejected"
+    assert octt.actions() == []
+
+
 @pytest.mark.ocpp("1.6", "§5.11", "§5.2")
 @scenario
 async def test_start_on_an_unavailable_or_faulted_connector_is_rejected(octt: Octt) -> None:

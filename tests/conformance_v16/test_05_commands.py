@@ -244,6 +244,20 @@ async def test_a_jammed_lock_says_so(octt: Octt) -> None:
     assert report["status"] == "Faulted"
 
 
+@pytest.mark.ocpp("1.6", "§4.9", "§7.6", "StatusNotification")
+@scenario
+async def test_no_transaction_begins_where_the_lock_does_not_move(octt: Octt) -> None:
+    octt.world.verb("fault", evse=1, kind="lock_jam")
+    await octt.plug()
+    await octt.sees("StatusNotification", connectorId=1, errorCode="ConnectorLockFailure")
+    await octt.swipe()
+    await octt.sleep(20)
+    assert octt.contact() == "open" and not octt.calls("StartTransaction")
+    octt.world.verb("fault", evse=1, kind="lock_jam", clear=True)
+    await octt.unplug()
+    await octt.status("Available")
+
+
 @pytest.mark.ocpp("1.6", "§5.18", "§7.46", "§3.8")
 @pytest.mark.parametrize("connector", [0, 3, 99, -1])
 @scenario

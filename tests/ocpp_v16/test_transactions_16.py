@@ -71,7 +71,7 @@ def test_a_session_is_told_in_16s_three_messages(tmp_path: Path) -> None:
         (StopReason.OTHER, Trigger.UNLOCK_COMMAND, "UnlockCommand"),
         (StopReason.GROUND_FAULT, Trigger.ABNORMAL_CONDITION, "Other"),
         (StopReason.ENERGY_LIMIT_REACHED, Trigger.ENERGY_LIMIT_REACHED, "Other"),
-        (StopReason.TIMEOUT, Trigger.EV_CONNECT_TIMEOUT, "Other"),
+        (StopReason.TIMEOUT, Trigger.EV_CONNECT_TIMEOUT, "EVDisconnected"),
         (StopReason.MASTER_PASS, Trigger.STOP_AUTHORIZED, "Local"),
     ],
 )
