@@ -263,7 +263,7 @@ async def test_a_car_on_a_fixed_cable_may_come_back_in_time(o: Octt) -> None:
     await run.stop_authorized()
 
 
-@pytest.mark.ocpp("2.0.1", "TC_E_26_CS", "F05.FR.05", "TC_E_06_CS")
+@pytest.mark.ocpp("2.0.1", "F05.FR.05", "TC_E_06_CS")
 @octt(board=tethered)
 async def test_a_whole_session_on_a_fixed_cable(o: Octt) -> None:
     run = Run(o)
