@@ -185,6 +185,10 @@ def test_meter_is_read_and_its_faults_are_met(bench_process, drivers):
 
     async def poll():
         reading = await drivers.meter.read()
+        for _ in range(20):  # on a starved machine the kicks, and with them the current, may have paused
+            if reading.current_a[0] > 0:
+                break
+            reading = await drivers.meter.read()
         assert reading.voltage_v == pytest.approx((230, 230, 230))
         assert reading.current_a[0] == pytest.approx(26.6 * 0.6, abs=0.01)
         assert reading.energy_import_wh >= 1_000_000
