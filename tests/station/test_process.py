@@ -75,13 +75,13 @@ def test_a_safety_process_that_hangs_counts_as_gone_but_our_own_hanging_does_not
     listener.listen()
 
     async def run() -> None:
-        news = SocketSafetyLink(path, silence_s=0.2).news()
+        news = SocketSafetyLink(path, silence_s=1.0).news()
         assert await anext(news) == SafetyConnected()
         peer, _ = listener.accept()
         waiting = asyncio.ensure_future(anext(news))
         await asyncio.sleep(0)
         peer.send(encode(FREE))
-        time.sleep(0.3)  # noqa: ASYNC251 - we hang, and the packet waits
+        time.sleep(1.2)  # noqa: ASYNC251 - we hang, and the packet waits
         assert await waiting == FREE
         assert await asyncio.wait_for(anext(news), 5) == SafetyDisconnected()
         await news.aclose()  # type: ignore[attr-defined]
