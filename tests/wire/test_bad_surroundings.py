@@ -145,7 +145,7 @@ NONSENSE: tuple[tuple[str, dict[str, tuple[str, str] | None]], ...] = (
     ('[2,"n3","BootNotification",{}]', dict.fromkeys(("1.6", "2.0.1"), ("n3", "NotSupported"))),
     ('[2,"n4","Reset",{"type":1}]', dict.fromkeys(("1.6", "2.0.1"), ("n4", "TypeConstraintViolation"))),
     ('[2,"n5","Reset",{"type":"Now"}]', dict.fromkeys(("1.6", "2.0.1"), ("n5", "PropertyConstraintViolation"))),
-    ('[2,"n6","Reset",{}]', {"1.6": ("n6", "OccurenceConstraintViolation"), "2.0.1": ("n6", "OccurrenceConstraintViolation")}),
+    ('[2,"n6","Reset",{}]', {"1.6": ("n6", "ProtocolError"), "2.0.1": ("n6", "OccurrenceConstraintViolation")}),
     ('[9,"n7","Reset",{}]', {"1.6": None, "2.0.1": ("n7", "MessageTypeNotSupported")}),
     ('[3,"nobody",{"status":"Accepted"}]', {"1.6": None, "2.0.1": None}),
     ('[4,"nobody","InternalError","",{}]', {"1.6": None, "2.0.1": None}),

@@ -42,6 +42,7 @@ async def _session(directory: Path, peer_directory: Path, version: str) -> None:
             await rig.until(rig.is_whole, 15, "the station is registered")
             await play(world, *(step.name for step in STEPS))
             plant_wh = world.evse()["energy_wh"]
+            await rig.until(lambda: _statuses(peer, version)[-1] == "Available", 15, "the last status has arrived")
         _check_16(peer, plant_wh) if version == "1.6" else _check_201(peer, plant_wh)
         assert peer.violations == []
         for call in peer.events:
@@ -49,9 +50,14 @@ async def _session(directory: Path, peer_directory: Path, version: str) -> None:
                 _check_times(call["params"], began)
 
 
+def _statuses(peer: NodePeer, version: str) -> list[str]:
+    place, status = ("connectorId", "status") if version == "1.6" else ("evseId", "connectorStatus")
+    return [call[status] for call in peer.calls("StatusNotification") if call[place] == EVSE]
+
+
 def _check_16(peer: NodePeer, plant_wh: float) -> None:
     assert len(peer.calls("BootNotification")) == 1
-    statuses = [s["status"] for s in peer.calls("StatusNotification") if s["connectorId"] == EVSE]
+    statuses = _statuses(peer, "1.6")
     assert [s for s in statuses if s != "SuspendedEV"] == [
         "Available", "Preparing", "Charging", "Finishing", "Available",
     ], statuses  # fmt: skip
@@ -75,8 +81,7 @@ def _check_16(peer: NodePeer, plant_wh: float) -> None:
 def _check_201(peer: NodePeer, plant_wh: float) -> None:
     (boot,) = peer.calls("BootNotification")
     assert boot["reason"] == "PowerUp"
-    statuses = [s["connectorStatus"] for s in peer.calls("StatusNotification") if s["evseId"] == EVSE]
-    assert statuses == ["Available", "Occupied", "Available"]
+    assert _statuses(peer, "2.0.1") == ["Available", "Occupied", "Available"]
     assert [call["idToken"]["idToken"] for call in peer.calls("Authorize")] == [TOKEN]
     events = peer.calls("TransactionEvent")
     assert {event["eventType"] for event in events[1:-1]} == {"Updated"}
