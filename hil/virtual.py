@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import selectors
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
+from contextvars import Context
 from datetime import UTC, datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any, TypeVar, TypeVarTuple, Unpack
 
 from controller.logic.values import ClockQuality, Stamp
 
 T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
 
 START_S = 1000.0
+TICK_S = 2.0**-26  # 15 ns; every multiple is exact for four years
+_MOST_TURNS = 100_000  # of the loop, at one instant
 EPOCH = datetime(2026, 1, 5, 6, 0, tzinfo=UTC)  # a Monday; wall time at monotonic START_S
 
 
 class DeadlockError(Exception):
     """Nothing is ready, no timer is set: whatever the test waits for can never happen."""
+
+
+class LivelockError(Exception):
+    """Tasks wake each other, or themselves, without end and without any time going by."""
 
 
 class _Selector(selectors.SelectSelector):
@@ -26,11 +35,17 @@ class _Selector(selectors.SelectSelector):
     def __init__(self) -> None:
         super().__init__()
         self.now_s = START_S
+        self._turns_at_once = 0
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         if timeout is None:
             raise DeadlockError("every task waits and no timer is set")
-        self.now_s += max(0.0, timeout)
+        if timeout > 0:
+            self.now_s = _tick(self.now_s + timeout - TICK_S / 2)
+            self._turns_at_once = 0
+        self._turns_at_once += 1
+        if self._turns_at_once > _MOST_TURNS:
+            raise LivelockError(f"{_MOST_TURNS} turns of the loop and it is still {self.now_s} s")
         return []
 
 
@@ -40,11 +55,22 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def __init__(self) -> None:
         self._virtual = _Selector()
         super().__init__(self._virtual)
-        # 1 ns would spin for ever once the time has too few spare bits (past 194 days).
-        self._clock_resolution = 1e-6
+        self._clock_resolution = TICK_S
 
     def time(self) -> float:
         return self._virtual.now_s
+
+    def call_at(
+        self, when: float, callback: Callable[[Unpack[Ts]], object], *args: *Ts, context: Context | None = None
+    ) -> asyncio.TimerHandle:
+        """At the next tick, not before: who sleeps until a time must find when it wakes that the time has come."""
+        return super().call_at(_tick(when), callback, *args, context=context)
+
+
+def _tick(at_s: float) -> float:
+    """Return the first tick that is not before a time."""
+    tick = math.ceil(at_s / TICK_S) * TICK_S
+    return tick if tick >= at_s else tick + TICK_S
 
 
 class VirtualClock:

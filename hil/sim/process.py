@@ -23,8 +23,7 @@ from controller.wiring_station import StationDevices
 from drivers.bus import Buses
 from drivers.mock.ports import SimMeter, SimReader
 from hil.memory import MemoryNetwork
-from hil.plant.plant import Plant
-from hil.sim.link import SimLink
+from hil.sim.site import Site
 from hil.virtual import VirtualClock
 
 RESTART_S = 2.0  # until the supervisor has a dead process running again
@@ -37,9 +36,8 @@ class Surroundings:
     config: StationConfig
     board: BoardConfig
     clock: VirtualClock
-    plant: Plant
     network: MemoryNetwork
-    link: SimLink
+    site: Site
     events: EventBus
     random: Random
     limits: StoreLimits
@@ -83,7 +81,7 @@ class StationProcess:
             return
         kept = self._keep_files()
         self._around.network.cut()
-        self._around.link.station_died()
+        self._around.site.station_died()
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await task
@@ -139,10 +137,10 @@ class StationProcess:
             with contextlib.suppress(asyncio.CancelledError):
                 await client_task
             self._around.network.cut()
-            self._around.link.station_died()
+            self._around.site.station_died()
 
     def _compose(self, store: Store) -> tuple[Station, CsmsClient]:
-        around, plant = self._around, self._around.plant
+        around, plant = self._around, self._around.site.plant
         meters = {evse.id: SimMeter(plant, evse.id) for evse in around.board.evses if evse.meter is not None}
         readers = tuple(
             (SimReader(plant, name, "ISO14443" if model.reader.kind == "uid" else "Local"), model.reader.evse)
@@ -160,7 +158,7 @@ class StationProcess:
             store,
             devices,
             around.events,
-            around.link,
+            around.site.link,
             connect,
             around.random,
         )

@@ -8,15 +8,13 @@ anywhere ends the run with an error.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping
 from datetime import timedelta
 from pathlib import Path
 from random import Random
 from typing import Any
 
 from controller.config import load_board, load_station
-from controller.logic.invariants import Breach
-from controller.safety.supervisor import InvariantBroken
 from controller.station.app import Station
 from controller.station.events import EventBus
 from controller.store.database import StoreLimits
@@ -27,16 +25,13 @@ from hil.csms.schemas import Version
 from hil.memory import MemoryNetwork
 from hil.plant.plant import Plant
 from hil.rig import RigSettings, station_toml
-from hil.sim.link import SimLink
-from hil.sim.plant_time import PlantTime
 from hil.sim.process import RESTART_S, StationProcess, Surroundings
 from hil.sim.safety import SimSafety
-from hil.sim.watch import PlantWatch
+from hil.sim.site import Site
 from hil.virtual import VirtualClock
 
 IDENTITY = "SIM-1"
 LATENCY_S = 0.03
-LOOK_S = 60.0
 # Files are copied, not power-cycled: what a kill takes away here does not depend on fsync.
 LIMITS = StoreLimits(durable=False)
 SUBPROTOCOLS = {"1.6": Version.V16, "2.0.1": Version.V201}
@@ -87,38 +82,28 @@ class SimWorld:
         self.plant = Plant(
             layout.evses, self._loop.time(), readers=layout.plant_readers(), seed=seed, clock=self._loop.time
         )
-        self._plant_time = PlantTime(self.plant, self._loop)
-        self.witness = PlantWatch(self.plant, self._fail_by_breaches)
+        self.site = Site(self.plant, self.board, self.fail, implies_renewals=implies_renewals)
+        self.witness, self.link = self.site.witness, self.site.link
         self.csms = Csms(subprotocols=(Version.V201, Version.V16), wall=self.clock.true_wall, keeps_frames=keeps)
         self.network = MemoryNetwork(self.csms, latency_up_s=LATENCY_S, latency_down_s=LATENCY_S, keeps=keeps)
-        self.link = SimLink(self._loop, self.witness.monitor.station_returned)
         self.events = EventBus(self.clock)
-        self.safety: SimSafety | None = None
-        self._implies_renewals = implies_renewals
-        self._safety_starts = 0
         self._boots = 1
         around = Surroundings(
-            config, self.board, self.clock, self.plant, self.network, self.link, self.events, Random(seed), limits
+            config, self.board, self.clock, self.network, self.site, self.events, Random(seed), limits
         )
         self._process = StationProcess(around, self.fail)
-        self._looks: asyncio.TimerHandle
         self._powering: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> SimWorld:
         self.start_safety()
         self.start_station()
-        self._look()
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if self._powering is not None:
             await self._powering
         await self._process.stop()
-        if self.safety is not None:
-            self.safety.kill()
-        self._looks.cancel()
-        self.witness.stop()
-        self._plant_time.stop()
+        self.site.stop()
         await self.network.aclose()
         if kind is None and self._failure.done():
             self._failure.result()
@@ -193,27 +178,16 @@ class SimWorld:
 
     # --- lives and deaths ---
 
+    @property
+    def safety(self) -> SimSafety | None:
+        return self.site.safety
+
     def start_safety(self) -> None:
-        self._safety_starts += 1
-        self.witness.monitor.safety_started(self._loop.time())
-        self.safety = SimSafety(
-            self.plant,
-            self.board,
-            self._loop,
-            f"run-{self._safety_starts}",
-            self.link.facts,
-            self.fail,
-            implies_renewals=self._implies_renewals,
-        )
-        self.link.safety_started(self.safety)
+        self.site.start_safety()
 
     def kill_safety(self) -> None:
         """SIGKILL: outputs stay as they were, the one-shot does the rest."""
-        if self.safety is not None:
-            self.safety.kill()
-            self.safety = None
-            self.witness.judge(self.witness.monitor.safety_died(self._loop.time()))
-            self.link.safety_died()
+        self.site.kill_safety()
 
     def start_station(self) -> None:
         self._process.start()
@@ -221,20 +195,14 @@ class SimWorld:
     async def stop_station(self) -> None:
         """SIGTERM: an orderly end."""
         await self._process.stop()
-        self._note_station_died()
 
     async def kill_station(self) -> None:
         """SIGKILL: what was not committed is gone, and nothing tidies up."""
-        self._note_station_died()
         await self._process.kill()
 
     def freeze_station(self, frozen: bool) -> None:
         """The station hangs, as far as the safety process can tell."""
-        self.link.freeze_station(frozen)
-        if frozen:
-            self.witness.judge(self.witness.monitor.station_died(self._loop.time(), hangs=True))
-        else:
-            self.witness.monitor.station_returned()
+        self.site.freeze_station(frozen)
 
     async def power_cut(
         self, dark_s: float = 5.0, *, wall_error: timedelta = timedelta(), trusted: bool = True
@@ -243,8 +211,7 @@ class SimWorld:
 
         wall_error, trusted: of the clock after the boot.
         """
-        self.kill_safety()
-        self.plant.power_cut()
+        self.site.cut_power()
         await self.kill_station()
         await asyncio.sleep(dark_s)
         self._boots += 1
@@ -266,14 +233,3 @@ class SimWorld:
         """End the run with this, unless something else was wrong before."""
         if not self._failure.done():
             self._failure.set_exception(error)
-
-    def _look(self) -> None:
-        """What stands still for ever is seen here; whatever ends is judged when it does."""
-        self.witness.judge(self.witness.monitor.check(self._loop.time()))
-        self._looks = self._loop.call_later(LOOK_S, self._look)
-
-    def _note_station_died(self) -> None:
-        self.witness.judge(self.witness.monitor.station_died(self._loop.time()))
-
-    def _fail_by_breaches(self, breaches: Sequence[Breach]) -> None:
-        self.fail(InvariantBroken(breaches))

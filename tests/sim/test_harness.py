@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 from decimal import Decimal
 from pathlib import Path
+from random import Random
 
 import pytest
 
@@ -18,7 +20,7 @@ from hil.sim.books import Books
 from hil.sim.lives import Outcome, live
 from hil.sim.trouble import Trouble
 from hil.sim.world import SimWorld
-from hil.virtual import run_virtual
+from hil.virtual import LivelockError, run_virtual
 from tests.sim.sim_tools import Scene, play
 
 
@@ -134,3 +136,44 @@ def test_what_runs_for_years_keeps_a_bounded_log() -> None:
         await network.aclose()
 
     run_virtual(main())
+
+
+def test_who_sleeps_until_a_time_finds_that_it_has_come() -> None:
+    """Also while others are busy, and for times that no float says exactly; else machines with deadlines would spin."""
+
+    async def main() -> None:
+        loop, dice = asyncio.get_running_loop(), Random(1)
+        busy = asyncio.create_task(_turn_and_turn())
+        for _ in range(2000):
+            due = loop.time() + dice.choice((1e-12, 1e-9, 0.1, 1 / 3, 7 / 9))
+            turns = 0
+            while loop.time() < due:
+                turns += 1
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(due - loop.time()):
+                        await asyncio.Event().wait()
+            assert turns <= 1
+        busy.cancel()
+
+    run_virtual(main())
+
+
+async def _turn_and_turn() -> None:
+    while True:
+        for _ in range(3):
+            await asyncio.sleep(0)
+        await asyncio.sleep(0.01)
+
+
+def test_a_loop_that_turns_without_time_going_by_ends_the_run() -> None:
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+
+        def again() -> None:
+            loop.call_soon(again)
+
+        again()
+        await asyncio.Event().wait()
+
+    with pytest.raises(LivelockError, match="still 1000"):
+        run_virtual(main())
