@@ -78,14 +78,17 @@ class Startup:
             return
         for superseded in mine[:-1]:  # two at once were never begun here: a damaged store
             self._end(superseded, arrival, decided=None)
-        self._decide(mine[-1], arrival)
+        goes_on = self._decide(mine[-1], arrival)
+        if not goes_on and arrival.runner.feed is not None:
+            while not _plug_is_known(arrival):  # it may have been too late to wait for them before
+                await known()
+            self._spend_plug_of(mine[-1], arrival)
 
     def _can_decide(self, arrival: Arrival, mine: list[OpenTransaction]) -> bool:
         """Facts of the plug are needed unless it is too late anyway."""
         if arrival.runner.feed is None:
             return True
-        facts = arrival.facts()
-        if facts is not None and facts.plug is not PlugState.UNKNOWN:
+        if _plug_is_known(arrival):
             return True
         return bool(mine) and isinstance(self._verdict(mine[-1], arrival), End)
 
@@ -101,15 +104,16 @@ class Startup:
             was_orderly=self._was_orderly,
         )
 
-    def _decide(self, transaction: OpenTransaction, arrival: Arrival) -> None:
+    def _decide(self, transaction: OpenTransaction, arrival: Arrival) -> bool:
+        """Return whether it goes on."""
         verdict = self._verdict(transaction, arrival)
         if isinstance(verdict, End):
             self._end(transaction, arrival, verdict)
-            return
+            return False
         session_id = transaction.session_id
         if session_id is None:
             self._end(transaction, arrival, decided=None)
-            return
+            return False
         _log.info("transaction %s goes on", transaction.id)
         self._resumed_sessions.add(session_id)
         billed = to.Billed(
@@ -133,6 +137,7 @@ class Startup:
             since,
             self._store.wall_of(transaction.started),
         )
+        return True
 
     def _end(self, transaction: OpenTransaction, arrival: Arrival, decided: End | None) -> None:
         facts = arrival.facts()
@@ -153,7 +158,12 @@ class Startup:
             transaction.evse_id,
             is_plugged,
         )
-        was_here = facts is not None and transaction.plug_run_id is not None
+
+    def _spend_plug_of(self, transaction: OpenTransaction, arrival: Arrival) -> None:
+        """The plug-in of a transaction that is over begins no other."""
+        facts = arrival.facts()
+        was_here = transaction.plug_run_id is not None
+        is_plugged = facts is not None and facts.plug is PlugState.PLUGGED
         if facts is not None and was_here and is_plugged and not _is_another(transaction, facts):
             self._recorder.spend_plug(facts.evse_id, (facts.run_id, facts.plug_count))
             arrival.runner.post(to.PlugSpent(facts))
@@ -164,6 +174,11 @@ class Startup:
             return
         if self._recorder.plug_spent(facts.evse_id) == (facts.run_id, facts.plug_count):
             arrival.runner.post(to.PlugSpent(facts))
+
+
+def _plug_is_known(arrival: Arrival) -> bool:
+    facts = arrival.facts()
+    return facts is not None and facts.plug is not PlugState.UNKNOWN
 
 
 def _is_another(transaction: OpenTransaction, facts: EvseFacts) -> bool:

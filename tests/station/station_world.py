@@ -8,41 +8,28 @@ import dataclasses
 import json
 import shutil
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from random import Random
 from typing import Any
 
-from controller.config import BoardConfig, StationConfig, load_board, load_station
+from controller.config import StationConfig, load_board, load_station
 from controller.logic.evse import EvseFacts, Heartbeat, Permit, PermitWithdrawn, StationMessage
-from controller.logic.pilot import EvseConfig
 from controller.logic.records import OpenTransaction
 from controller.logic.values import AuthorizationStatus, IdToken, TokenInfo
 from controller.ocpp.device_model import DeviceModel
 from controller.ocpp.ports import EvseInfo, NotOnline
 from controller.ocpp.variables import station_variables
-from controller.safety.ports import BoardPorts, EvsePorts
-from controller.safety.supervisor import OnBreach, SafetySupervisor
 from controller.station.app import Station
 from controller.station.events import EventBus
-from controller.station.safety_link import SafetyConnected, SafetyDisconnected, SafetyNews
+from controller.station.safety_link import SocketSafetyLink
 from controller.station.variables import missing_from
 from controller.store.database import StoreLimits
 from controller.store.store import Store
-from drivers.mock.ports import (
-    SimContactor,
-    SimInput,
-    SimLock,
-    SimMeter,
-    SimPilotDriver,
-    SimPilotSense,
-    SimProximity,
-    SimReader,
-    SimResidual,
-    SimWatchdog,
-)
+from drivers.mock.ports import SimMeter, SimReader
 from hil.plant.plant import Plant
 from hil.plant.values import PlantEvse, PlantReader
+from hil.sim.site import Site
 from hil.virtual import VirtualClock, run_virtual
 
 ANNA, BERT = "04A2B3C4D5E680", "04FFEEDDCCBBAA"
@@ -76,110 +63,6 @@ class FakeCsms:
         self.news += 1
 
 
-class SafetySide:
-    """The safety process in the same loop: a pass when something changed or is due. Implements `SafetyLink` for the station."""
-
-    def __init__(self, plant: Plant, evses: int) -> None:
-        self.plant = plant
-        self.sent: list[tuple[float, StationMessage]] = []
-        self._evses = range(1, evses + 1)
-        self._watchdog = SimWatchdog(plant)
-        self._starts = 0
-        self._news: asyncio.Queue[SafetyNews] = asyncio.Queue()
-        self._wake = asyncio.Event()
-        self._supervisor: SafetySupervisor | None = None
-        self._is_connected = False
-        plant.subscribe(self._wake.set)
-
-    # --- as the station sees it
-
-    renewal_s = 0.5
-
-    def send(self, message: StationMessage) -> None:
-        if not self._is_connected or self._supervisor is None:
-            return
-        now = asyncio.get_running_loop().time()
-        if not isinstance(message, Heartbeat):
-            self.sent.append((now, message))
-        self._supervisor.receive(message, now)
-        self._wake.set()
-
-    async def news(self) -> AsyncIterator[SafetyNews]:
-        self._connect()
-        try:
-            while True:
-                yield await self._news.get()
-        finally:
-            self.station_gone()
-
-    def _connect(self) -> None:
-        self._news = asyncio.Queue()
-        self._is_connected = True
-        if self._supervisor is not None:
-            self._supervisor.station_connected()
-            self._news.put_nowait(SafetyConnected())
-            self._wake.set()
-
-    # --- as the test drives it
-
-    def start(self) -> None:
-        self._starts += 1
-        now = asyncio.get_running_loop().time()
-        self.plant.advance(now)
-        board = BoardPorts(self._watchdog, SimInput(self.plant, "mains"), SimInput(self.plant, "estop"))
-        ports = [self._ports(each) for each in self._evses]
-        self._supervisor = SafetySupervisor(ports, board, now, f"run-{self._starts}", on_breach=OnBreach.RAISE)
-        if self._is_connected:
-            self._news.put_nowait(SafetyConnected())
-        self._wake.set()
-
-    def kill(self) -> None:
-        self._supervisor = None
-        self._watchdog.stop()
-        if self._is_connected:
-            self._news.put_nowait(SafetyDisconnected())
-
-    def station_gone(self) -> None:
-        self._is_connected = False
-        if self._supervisor is not None:
-            self._supervisor.station_lost(asyncio.get_running_loop().time())
-            self._wake.set()
-
-    def _ports(self, evse: int) -> EvsePorts:
-        plant = self.plant
-        return EvsePorts(
-            config=EvseConfig(evse_id=evse, has_rcd=True, has_lock=True, has_rcd_test=True),
-            pilot_driver=SimPilotDriver(plant, evse),
-            pilot_sense=SimPilotSense(plant, evse),
-            contactor=SimContactor(plant, evse),
-            proximity=SimProximity(plant, evse),
-            lock=SimLock(plant, evse),
-            residual=SimResidual(plant, evse),
-        )
-
-    async def run(self) -> None:
-        loop = asyncio.get_running_loop()
-        while True:
-            now = loop.time()
-            self._wake.clear()
-            self.plant.advance(now)
-            due: list[float | None] = [now + 0.5]
-            if self._supervisor is not None:
-                self._supervisor.pass_(now)
-                if self._is_connected:
-                    for facts in self._supervisor.outgoing(now):
-                        self._news.put_nowait(facts)
-                due.append(self._supervisor.deadline())
-            due.append(self.plant.next_change(now))
-            if self._wake.is_set():  # by what this very pass did: look once more, a little later
-                due.append(now)
-                self._wake.clear()
-            until = min(time for time in due if time is not None)
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout_at(max(until, now + 0.001)):
-                    await self._wake.wait()
-
-
 class World:
     """Everything, and shorthands for tests. `variables` are initial values, as in `[ocpp.variables]`."""
 
@@ -190,8 +73,19 @@ class World:
         self.evses = evses
         self.variables = variables
         readers = [PlantReader("pn532", "uid", 1 if evses == 1 else None), PlantReader("line", "line", None)]
-        self.plant = Plant([PlantEvse(id=each) for each in range(1, evses + 1)], loop.time(), readers=readers, seed=7)
-        self.safety = SafetySide(self.plant, evses)
+        self.plant = Plant(
+            [PlantEvse(id=each) for each in range(1, evses + 1)],
+            loop.time(),
+            readers=readers,
+            seed=7,
+            clock=loop.time,
+        )
+        board = load_board("mock", folder)
+        self.board = dataclasses.replace(board, evses=board.evses[:evses])
+        self.sent: list[tuple[float, StationMessage]] = []
+        self._wrong: list[BaseException] = []
+        self.site = Site(self.plant, self.board, self._wrong.append, self._note_sent)
+        self.site.link.renewal_s = SocketSafetyLink.renewal_s
         self.csms = FakeCsms()
         self.config = self._config(config)
         self.limits = StoreLimits()
@@ -199,28 +93,25 @@ class World:
         self.store: Store
         self.events: list[dict[str, Any]] = []
         self.boots = 0
-        self._tasks: list[asyncio.Task[None]] = []
-        self._raised: list[BaseException | None] = []
         self._station_tasks: list[asyncio.Task[None]] = []
 
     def _config(self, changes: dict[str, Any]) -> StationConfig:
         base = load_station(None)
         return dataclasses.replace(base, state_dir=self.folder, run_dir=self.folder, **changes)
 
-    def _board(self) -> BoardConfig:
-        board = load_board("mock", self.folder)
-        return dataclasses.replace(board, evses=board.evses[: self.evses])
+    def _note_sent(self, message: StationMessage) -> None:
+        if not isinstance(message, Heartbeat):
+            self.sent.append((asyncio.get_running_loop().time(), message))
 
     # --- life
 
     async def begin(self) -> None:
-        self.safety.start()
-        self._tasks.append(asyncio.create_task(self.safety.run()))
+        self.site.start_safety()
         await self.start_station()
 
     async def start_station(self, settle_s: float = 3.0) -> None:
         self.boots += 1
-        board = self._board()
+        board = dataclasses.replace(self.board, evses=self.board.evses[: self.evses])
         self.store = Store.open(self.folder / "station.db", self.clock, self.limits, Random(self.boots))
         self.store.begin_boot("test")
         evses = [EvseInfo(e.id, 1, (e.connector_type,), e.hardware_max_a, e.phases) for e in board.evses]
@@ -234,7 +125,7 @@ class World:
             self.clock,
             model,
             self.csms,
-            self.safety,
+            self.site.link,
             {e.id: SimMeter(self.plant, e.id) for e in board.evses},
             [(SimReader(self.plant, "pn532"), 1 if self.evses == 1 else None), (SimReader(self.plant, "line"), None)],
             bus,
@@ -252,6 +143,7 @@ class World:
         self.station.stop()
         await self._station_tasks[0]
         self._station_tasks[1].cancel()
+        self.site.station_died()
         self.store.close()
 
     async def kill_station(self) -> None:
@@ -260,6 +152,7 @@ class World:
         snapshot.mkdir(exist_ok=True)
         for file in self.folder.glob("station.db*"):
             shutil.copy(file, snapshot / file.name)
+        self.site.station_died()
         for task in self._station_tasks:
             task.cancel()
         await asyncio.gather(*self._station_tasks, return_exceptions=True)
@@ -272,28 +165,33 @@ class World:
 
     async def power_cut(self, seconds: float) -> None:
         """Everything of ours dies; the mains come back later and the machine boots."""
+        self.site.cut_power()
         await self.kill_station()
-        self.safety.kill()
-        self.plant.power_cut()
         await asyncio.sleep(seconds)
-        self.clock._boot_id = f"boot-{self.boots + 1}"
-        self.safety.start()
+        self.clock.reboot(f"boot-{self.boots + 1}")
+        self.site.start_safety()
         await self.start_station()
 
     async def end(self) -> None:
-        for task in (*self._station_tasks, *self._tasks):
+        self.site.stop()
+        for task in self._station_tasks:
             task.cancel()
-        results = await asyncio.gather(*self._station_tasks, *self._tasks, return_exceptions=True)
+        for result in await asyncio.gather(*self._station_tasks, return_exceptions=True):
+            if isinstance(result, Exception) and result not in self._wrong:
+                self._wrong.append(result)
         with contextlib.suppress(sqlite3.ProgrammingError):
             self.store.close()
-        for result in results:
-            if isinstance(result, Exception) and result not in self._raised:
-                raise result
+
+    def check(self) -> None:
+        """Raise the first thing that went wrong, if anything did."""
+        ended = [task.exception() for task in self._station_tasks if task.done() and not task.cancelled()]
+        for error in (*self._wrong, *ended):
+            if error is not None:
+                raise error
 
     # --- what is done
 
     def verb(self, name: str, **args: Any) -> dict[str, Any]:
-        self.plant.advance(asyncio.get_running_loop().time())
         return self.plant.verb(name, **args)
 
     async def swipe(self, token: str = ANNA, wait_s: float = 3.0) -> None:
@@ -310,10 +208,7 @@ class World:
     async def until(self, holds: Callable[[], Any], limit_s: float) -> None:
         end = asyncio.get_running_loop().time() + limit_s
         while not holds():
-            for task in (*self._tasks, *self._station_tasks):
-                if task.done() and not task.cancelled() and task.exception() is not None:
-                    self._raised.append(task.exception())
-                    raise self._raised[-1]  # type: ignore[misc]
+            self.check()
             assert asyncio.get_running_loop().time() < end, f"not true within {limit_s} s; {self.told()}"
             await asyncio.sleep(0.1)
 
@@ -330,7 +225,7 @@ class World:
 
     def permits(self, evse: int = 1) -> list[tuple[float, Permit | PermitWithdrawn]]:
         kinds = (Permit, PermitWithdrawn)
-        return [(at, m) for at, m in self.safety.sent if isinstance(m, kinds) and m.evse_id == evse]
+        return [(at, m) for at, m in self.sent if isinstance(m, kinds) and m.evse_id == evse]
 
     def rows(self, query: str, *parameters: object) -> list[tuple[Any, ...]]:
         """Read the database file as another process would."""
@@ -362,8 +257,10 @@ def in_world(
                 await world.begin()
                 try:
                     await test(world)
+                    world.check()
                 finally:
                     await world.end()
+                world.check()
 
             run_virtual(main())
 

@@ -152,14 +152,14 @@ async def test_an_ended_authorisation_stays_ended_after_a_restart(world: World) 
 @in_world()
 async def test_a_killed_safety_process_is_a_fault_and_its_restart_recovers(world: World) -> None:
     await world.charge()
-    world.safety.kill()
+    world.site.kill_safety()
     await asyncio.sleep(1)
     assert not world.is_closed()
     assert world.station.snapshot()["evses"][0]["status"] == "Faulted"
     sent = len(world.permits())
     await asyncio.sleep(1)
     assert len(world.permits()) == sent, "permits went on without a safety process"
-    world.safety.start()
+    world.site.start_safety()
     await world.until(world.is_closed, 60)
     assert len(world.open_transactions()) == 1 and len(world.committed("Started")) == 1
     assert world.station.snapshot()["evses"][0]["status"] == "Charging"
@@ -196,12 +196,12 @@ async def test_a_session_goes_on_and_ends_without_a_csms(world: World) -> None:
 @in_world()
 async def test_a_station_that_is_just_starting_does_not_call_itself_faulted(world: World) -> None:
     await world.stop_station()
-    world.safety.kill()
+    world.site.kill_safety()
     await world.start_station(settle_s=1)
     assert world.station.status(1, 1).status == "Available"
     await asyncio.sleep(15)
     assert world.station.status(1, 1).status == "Faulted"
-    world.safety.start()
+    world.site.start_safety()
     await asyncio.sleep(5)
     assert world.station.status(1, 1).status == "Available"
 
