@@ -9,7 +9,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from random import Random
 from typing import Any
 
@@ -32,7 +32,8 @@ _log = logging.getLogger(__name__)
 _HEARTBEAT = "OCPPCommCtrlr.HeartbeatInterval"
 _OWN_BOOT_WAIT_S = 60.0  # B02.FR.07, B03.FR.05
 _DAY_S = 86400.0
-_CLOCK_TOLERANCE_S = 1.0  # half of a slow round trip: smaller differences are noise, not news
+_CLOCK_TOLERANCE_S = 1.0  # smaller differences are noise, not news
+_SLOW_ANSWER_S = 2.0
 _MAX_SILENCES = 3
 
 
@@ -168,9 +169,9 @@ class Conversation:
 
     async def heartbeat(self) -> None:
         """Raises ConnectionLost, CallTimeout, CallError."""
-        self._last_heartbeat_s = self._around.clock.monotonic()
+        self._last_heartbeat_s = asked_s = self._around.clock.monotonic()
         answer = await self.call(self.dialect.heartbeat_request())
-        self._believe(self.dialect.heartbeat_answer(answer))
+        self._believe(self.dialect.heartbeat_answer(answer), asked_s)
 
     # --- registration ---
 
@@ -210,6 +211,7 @@ class Conversation:
         memory = self._memory
         self._boot_wanted.clear()
         await self._wait_for_boot_time()
+        asked_s = self._around.clock.monotonic()
         try:
             reply = await self.call(self.dialect.boot_request(memory.boot_reason))
             answer = self.dialect.boot_answer(reply)
@@ -221,11 +223,17 @@ class Conversation:
         memory.known_to = self._peer
         self._around.tell_link(answer.registration.value, f"interval {answer.interval_s} s")
         _log.info("the CSMS answered BootNotification: %s", answer.registration.value)
-        self._believe(answer.at)  # B01.FR.06
+        is_slow = self._around.clock.monotonic() - asked_s > _SLOW_ANSWER_S
+        if not is_slow:
+            self._believe(answer.at, asked_s)  # B01.FR.06
         if answer.registration is not Registration.ACCEPTED:
             self._boot_later(answer.interval_s)
             return False
-        self._accepted(answer)
+        self._obey_interval(answer.interval_s)
+        if is_slow:
+            await self._ask_time_again(answer.at, asked_s)
+        memory.boot_reason = BootReason.UNKNOWN  # should it be asked again: nothing has restarted since
+        self._go_online(answer)
         return True
 
     def _boot_later(self, interval_s: int) -> None:
@@ -233,14 +241,21 @@ class Conversation:
         wait_s = float(interval_s) if interval_s > 0 else _OWN_BOOT_WAIT_S * self._around.random.uniform(0.8, 1.2)
         self._memory.boot_not_before_s = self._around.clock.monotonic() + wait_s
 
-    def _accepted(self, answer: BootAnswer) -> None:
-        memory = self._memory
-        memory.boot_reason = BootReason.UNKNOWN  # should it be asked again: nothing has restarted since
-        interval_s = min(answer.interval_s, int(_DAY_S))
-        if interval_s > 0 and interval_s != self._around.model.int(_HEARTBEAT):  # B01.FR.04, G02.FR.01
+    def _obey_interval(self, interval_s: int) -> None:
+        """B01.FR.04, G02.FR.01."""
+        interval_s = min(interval_s, int(_DAY_S))
+        if interval_s > 0 and interval_s != self._around.model.int(_HEARTBEAT):
             outcome = self._around.model.set(_HEARTBEAT, str(interval_s), "csms").outcome
             assert outcome is SetOutcome.ACCEPTED
-        self._go_online(answer)
+
+    async def _ask_time_again(self, told: datetime, asked_s: float) -> None:
+        """A slow answer tells the time only roughly: find it out better before anything is dated by it."""
+        try:
+            await self.heartbeat()
+        except (CallTimeout, CallError, ConnectionLost) as error:
+            self._believe(told, asked_s)
+            if isinstance(error, ConnectionLost):
+                raise
 
     # --- online ---
 
@@ -311,11 +326,17 @@ class Conversation:
         if key == _HEARTBEAT:
             self._rearm.set()
 
-    def _believe(self, told: datetime) -> None:
-        """Take the CSMS's time where the configuration says so (G02.FR.06, ClockCtrlr.TimeSource)."""
+    def _believe(self, told: datetime, asked_s: float) -> None:
+        """Take the CSMS's time where the configuration says so (G02.FR.06, ClockCtrlr.TimeSource).
+
+        It was that time somewhere between the question and the answer: a trusted clock that agrees with this is left alone.
+        """
         if "Heartbeat" not in self._around.model.members("ClockCtrlr.TimeSource"):
             return
         now = self._around.clock.now()
-        if now.quality is ClockQuality.UNTRUSTED or abs((told - now.wall).total_seconds()) > _CLOCK_TOLERANCE_S:
-            self._around.clock.set_wall(told)
+        trip_s = self._around.clock.monotonic() - asked_s
+        ahead_s = (now.wall - told).total_seconds()
+        agrees = -_CLOCK_TOLERANCE_S <= ahead_s <= trip_s + _CLOCK_TOLERANCE_S
+        if now.quality is ClockQuality.UNTRUSTED or not agrees:
+            self._around.clock.set_wall(told + timedelta(seconds=trip_s / 2))
             self._around.store.learn_wall_clock()

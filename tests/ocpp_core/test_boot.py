@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import pairwise
 
 import pytest
 
 from controller.logic.values import ClockQuality
 from controller.ocpp.dialect import BootReason
+from controller.ocpp.schema import wire_time
 from tests.ocpp_core.ocpp_rig import ACCEPT, rig, virtually
 
 
@@ -45,6 +46,32 @@ async def test_boot_and_heartbeat_set_the_clock() -> None:
         await r.csms.until("Heartbeat")
         await asyncio.sleep(1)
         assert abs(r.clock.now().wall - r.clock.true_wall()) < timedelta(seconds=1)
+
+
+@virtually
+async def test_a_slow_answer_does_not_spoil_a_clock_that_is_right() -> None:
+    """The CSMS takes its time before it sends the time it had noted."""
+    async with rig() as r:
+        await r.online()
+        r.csms.script["Heartbeat"] = lambda _: {"currentTime": wire_time(r.clock.true_wall() - timedelta(seconds=7))}
+        r.csms.delay_s = 7.0
+        await r.csms.until("Heartbeat")
+        await asyncio.sleep(10)
+        assert abs(r.clock.now().wall - r.clock.true_wall()) < timedelta(seconds=0.1)
+
+
+@virtually
+async def test_a_slow_boot_answer_is_followed_by_a_question_for_the_time() -> None:
+    async with rig(trusted=False, wall_error=timedelta(days=-20000)) as r:
+        r.csms.delay_s = 9.0
+        r.start()
+        await r.csms.until("BootNotification")
+        await asyncio.sleep(8.9)
+        r.csms.delay_s = 0.0
+        await r.csms.until("StatusNotification", 2)
+        assert r.csms.actions()[:3] == ["BootNotification", "Heartbeat", "StatusNotification"]
+        at = datetime.fromisoformat(r.csms.of("StatusNotification")[0].payload["timestamp"])
+        assert abs(at - r.clock.true_wall()) < timedelta(seconds=1)
 
 
 @pytest.mark.ocpp("2.0.1", "B01.FR.04", "G02.FR.01", "G02.FR.02")
