@@ -18,6 +18,7 @@ from hil.csms.v16 import Answers16, timestamp
 from hil.csms.v201 import Answers201
 
 _EARLIEST_YEAR = 2020
+_MOST_IDS = 100_000  # remembered, where the log is bounded
 _FUTURE_TOLERANCE = timedelta(seconds=120)
 _ANSWERS: Mapping[Version, Answers] = {Version.V16: Answers16(), Version.V201: Answers201()}
 _TRIGGERED_BY = {
@@ -221,6 +222,8 @@ class StationCore:
             self._violation(now, Kind.IN_FLIGHT, f"{action} while {self._unanswered[1]} is unanswered", text)
         earlier = self._used_ids.get(message_id)
         self._used_ids[message_id] = hash(text)
+        if self._log.keeps is not None and len(self._used_ids) > _MOST_IDS:
+            self._used_ids = dict(list(self._used_ids.items())[-_MOST_IDS // 2 :])
         identical_retry = self.version is Version.V16 and earlier == hash(text)  # OCPP-J 1.6 errata §3.1
         if earlier is not None and not identical_retry:
             self._violation(now, Kind.FRAME, f"message id {message_id} used before", text)

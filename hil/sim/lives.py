@@ -27,6 +27,7 @@ from hil.sim.world import IDENTITY, SimWorld
 from hil.virtual import START_S, run_virtual
 
 _KEEPS_FRAMES = 2000
+_SETTLES_EVERY = 20  # visits
 _REMEMBERED = 60  # happenings told when something is wrong
 _HEALS_WITHIN_S = 6 * 3600.0
 _PROGRESS_S = 5.0
@@ -88,6 +89,8 @@ def station_settings(seed: int, ocpp: str) -> dict[str, dict[str, Any]]:
         "TxCtrlr.StopTxOnEVSideDisconnect": dice.happens(0.8),
         "TxCtrlr.StopTxOnInvalidId": dice.happens(0.7),
         "TxCtrlr.EVConnectionTimeOut": 120,
+        "TxCtrlr.ResumptionTimeout": dice.one_of(0, 300, 300, 3600),
+        "TxCtrlr.AllowEnergyTransferResumption": dice.happens(0.8),
         "OCPPCommCtrlr.UnlockOnEVSideDisconnect": dice.happens(0.7),
         "OCPPCommCtrlr.MessageAttempts[TransactionEvent]": 100,
         "OCPPCommCtrlr.MessageAttemptInterval[TransactionEvent]": 10,
@@ -103,7 +106,9 @@ def station_settings(seed: int, ocpp: str) -> dict[str, dict[str, Any]]:
             ("Authorized,EVConnected", "EVConnected"),
         )
         variables |= {"TxCtrlr.TxStartPoint": start, "TxCtrlr.TxStopPoint": stop}
-    station: dict[str, Any] = {"site_max_a": 40} if dice.happens(0.4) else {}
+    station: dict[str, Any] = {"authorization_required": dice.happens(0.9)}
+    if dice.happens(0.4):
+        station["site_max_a"] = 40
     return {"variables": variables, "station": station}
 
 
@@ -117,6 +122,7 @@ class _Lives:
         self._left = sessions
         self._happenings: deque[str] = deque(maxlen=_REMEMBERED)
         self._told_s = time.perf_counter()
+        self._books: Books
         self._digest = hashlib.sha256()
         self._world: SimWorld
 
@@ -131,6 +137,7 @@ class _Lives:
             variables=settings["variables"],
             station=settings["station"],
         )
+        self._books = Books(world)
         know_cards(world.csms.tokens)
         world.csms.log.violation_observers.append(self._violated)
         world.csms.log.frame_observers.append(self._count_frame)
@@ -171,6 +178,8 @@ class _Lives:
             self._left -= 1
             await driver.visit()
             self._outcome.sessions += 1
+            if self._outcome.sessions % _SETTLES_EVERY == 0:
+                self._books.settle()
             self._tell_progress()
 
     async def _heal(self, world: SimWorld, operator: Operator, trouble: Trouble, drivers: list[Driver]) -> None:
@@ -198,8 +207,7 @@ class _Lives:
             assert not model.contactor.is_closed, f"EVSE {number}: nothing is plugged in, the contact is closed"
 
     def _close(self, world: SimWorld) -> None:
-        outcome = self._outcome
-        books = Books(world)
+        outcome, books = self._outcome, self._books
         problems = books.close()
         outcome.transactions, outcome.messages, outcome.compared = books.transactions, books.messages, books.compared
         outcome.energy_kwh = round(books.energy_wh / 1000, 3)

@@ -23,6 +23,7 @@ _KINDS = {
     "CSMS errs": 8,
     "CSMS silent": 5,
     "CSMS slow": 5,
+    "CSMS hesitates": 3,
     "station killed": 7,
     "station stopped": 3,
     "station hangs": 3,
@@ -96,6 +97,7 @@ class Trouble:
         world.network.admit_again()
         world.network.forget_plans()
         world.verb("network", up=True)
+        behaviour.boot_statuses.clear()
         behaviour.errors.clear()
         behaviour.silences.clear()
         behaviour.delays_s.clear()
@@ -132,6 +134,7 @@ class Trouble:
             "CSMS errs": self._err,
             "CSMS silent": self._silence,
             "CSMS slow": self._slow,
+            "CSMS hesitates": self._hesitate,
             "station killed": self._kill_station,
             "station stopped": self._stop_station,
             "station hangs": self._hang_station,
@@ -194,6 +197,11 @@ class Trouble:
         delays[action] = self._dice.lasting(0.2, 25)
         await self._lasts(f"the CSMS takes {delays[action]:.1f} s for {action}", 30, 1800)
         delays.pop(action, None)
+
+    async def _hesitate(self) -> None:
+        answers = [self._dice.one_of("Pending", "Rejected") for _ in range(self._dice.one_of(1, 3))]
+        self._note(f"the CSMS answers the next BootNotifications: {answers}")
+        self._world.csms.behaviour.boot(*answers)
 
     async def _kill_station(self) -> None:
         async with self._processes:

@@ -52,6 +52,29 @@ class EnergyRecord:
             del self._slopes[:index]
 
 
+class Times:
+    """When something was so: from a moment to a moment, over and over."""
+
+    def __init__(self) -> None:
+        self._over: list[tuple[float, float]] = []
+        self._since_s: float | None = None
+
+    def note(self, is_so: bool, now: float) -> None:
+        if is_so and self._since_s is None:
+            self._since_s = now
+        elif not is_so and self._since_s is not None:
+            self._over.append((self._since_s, now))
+            self._since_s = None
+
+    def touch(self, begin_s: float, end_s: float) -> bool:
+        """Whether it was so at any time between."""
+        is_so = self._since_s is not None and self._since_s <= end_s
+        return is_so or any(begin <= end_s and end >= begin_s for begin, end in self._over)
+
+    def forget_before(self, at_s: float) -> None:
+        self._over = [each for each in self._over if each[1] >= at_s]
+
+
 class PlantWatch:
     """Shows the plant's edges to a `PlantMonitor` as they come.
 
@@ -63,13 +86,12 @@ class PlantWatch:
         self._plant = plant
         self._on_breaches = on_breaches
         self._edges_seen = {number: model.edge_count for number, model in plant.evses.items()}
-        self._meter_fails = dict.fromkeys(plant.evses, False)
         self._emergency = False
         self._welded: set[int] = set()  # a weld that is undone still has to open
-        self.ever_welded: set[int] = set()
         self.monitor = PlantMonitor(tuple(plant.evses))
         self.energy = {number: EnergyRecord(model, plant.now) for number, model in plant.evses.items()}
-        self.meter_failed: dict[int, list[tuple[float, float]]] = {number: [] for number in plant.evses}
+        self._meter_failed = {number: Times() for number in plant.evses}
+        self._was_welded = {number: Times() for number in plant.evses}
         self._unsubscribe = plant.subscribe(self._look)
 
     def stop(self) -> None:
@@ -85,12 +107,16 @@ class PlantWatch:
 
     def meter_failed_within(self, evse: int, begin_s: float, end_s: float) -> bool:
         """Whether an EVSE's register could not be read, or showed something else, at any time between."""
-        return any(begin <= end_s and end >= begin_s for begin, end in self.meter_failed[evse])
+        return self._meter_failed[evse].touch(begin_s, end_s)
+
+    def welded_within(self, evse: int, begin_s: float, end_s: float) -> bool:
+        return self._was_welded[evse].touch(begin_s, end_s)
 
     def forget_before(self, at_s: float) -> None:
         for number, record in self.energy.items():
             record.forget_before(at_s)
-            self.meter_failed[number] = [each for each in self.meter_failed[number] if each[1] >= at_s]
+            self._meter_failed[number].forget_before(at_s)
+            self._was_welded[number].forget_before(at_s)
 
     # --- inside
 
@@ -103,7 +129,8 @@ class PlantWatch:
             found += self.monitor.emergency(emergency, now)
         for number, model in plant.evses.items():
             self.energy[number].note(now)
-            self._note_meter(number, model, now)
+            fails = not model.supply.mains or any(kind in model.faults for kind in METER_FAULTS)
+            self._meter_failed[number].note(fails, now)
             news = model.edge_count - self._edges_seen[number]
             if news:
                 self._edges_seen[number] += news
@@ -111,20 +138,10 @@ class PlantWatch:
                     found += self._show(number, model, edge)
             if "weld" in model.faults:
                 self._welded.add(number)
-                self.ever_welded.add(number)
+            self._was_welded[number].note(number in self._welded, now)
         if found:
             self.judge(found)
         self._welded = {number for number in self._welded if plant.evses[number].contactor.is_closed}
-
-    def _note_meter(self, number: int, model: EvseModel, now: float) -> None:
-        fails = not model.supply.mains or any(kind in model.faults for kind in METER_FAULTS)
-        if fails is self._meter_fails[number]:
-            return
-        self._meter_fails[number] = fails
-        if fails:
-            self.meter_failed[number].append((now, float("inf")))
-        else:
-            self.meter_failed[number][-1] = (self.meter_failed[number][-1][0], now)
 
     def _show(self, number: int, model: EvseModel, edge: Edge) -> list[Breach]:
         match edge.what:
