@@ -174,7 +174,7 @@ class PilotMachine:
         self.faults = FaultBook()
         self.lock = LockMachine()
         self.proximity = Proximity()
-        self.self_test = SelfTest()
+        self.self_test = SelfTest(now if config.has_rcd_test else None)
         self.protection = Protection(config.phases)
         self.plug = PlugState.UNKNOWN
         self.plug_count = 0

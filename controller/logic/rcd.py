@@ -2,6 +2,9 @@
 
 Sequence, from its begin: test line active until 0.25 s; the trip must show by 1.65 s (6 mA by 0.99, 30 mA by 1.65); 400 ms after
 it the error line must be clear; by 3.25 s the trip must be gone. A trip seen meanwhile is the test's own.
+
+A start may come into the midst of a test that a killed predecessor began: the kernel kept its line active. So the first thing is
+to let such a trip come and go, with the contactor open. One that stays is real.
 """
 
 from __future__ import annotations
@@ -21,6 +24,7 @@ TOLERANCE_S = 1e-6
 class Step(Enum):
     """Where the test is."""
 
+    SETTLING = "settling"  # at the start: the trip of an unfinished test may still come
     RESTING = "resting"  # no test runs
     PULSING = "pulsing"  # the test line is active
     TRIPPING = "tripping"  # the line is released, the trip is awaited
@@ -29,15 +33,17 @@ class Step(Enum):
 
 
 class SelfTest:
-    """One monitor's test. passed_at_s: of the last good one, None before. has_failed: the last one did."""
+    """One monitor's test. passed_at_s: of the last good one, None before. has_failed: the last one did.
+
+    started_at_s: when this process took over the test line; None where there is none, and nothing can be unfinished.
+    """
 
     __slots__ = ("_at", "_begun_at", "_is_disturbed", "has_failed", "passed_at_s", "step")
 
-    def __init__(self) -> None:
-        self._begun_at = 0.0
-        self._at = 0.0  # of the present step
-        self._is_disturbed = False
-        self.step = Step.RESTING
+    def __init__(self, started_at_s: float | None = None) -> None:
+        self._begun_at = self._at = started_at_s or 0.0  # _at: of the present step
+        self._is_disturbed = True  # of what is settling nothing is concluded
+        self.step = Step.RESTING if started_at_s is None else Step.SETTLING
         self.passed_at_s: float | None = None
         self.has_failed = False
 
@@ -66,7 +72,12 @@ class SelfTest:
     def run(self, tripped: Level, error: Level, now: float) -> None:
         """Go on with the levels of this pass."""
         now_or_so = now + TOLERANCE_S
-        if self.step is Step.PULSING:
+        if self.step is Step.SETTLING:
+            if tripped is Level.YES:
+                self._go(Step.RELEASING, now)
+            elif now_or_so >= self._begun_at + TRIPPED_BY_S:
+                self._end(False, now)
+        elif self.step is Step.PULSING:
             if now_or_so >= self._at + PULSE_S:
                 self._go(Step.TRIPPING, now)
         elif self.step is Step.TRIPPING:
@@ -102,7 +113,7 @@ class SelfTest:
         """Return when something here would next change with unchanged inputs."""
         if self.step is Step.PULSING:
             return self._at + PULSE_S
-        if self.step is Step.TRIPPING:
+        if self.step in (Step.SETTLING, Step.TRIPPING):
             return self._begun_at + TRIPPED_BY_S
         if self.step is Step.READING:
             return self._at + ERROR_S

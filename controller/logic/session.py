@@ -251,6 +251,8 @@ class Session:
                 return self._token_presented(id_token)
             case to.AuthorizationAnswered():
                 return self._answered(event, now)
+            case to.AnswerMoved():
+                return self._answer_moved(event)
             case to.RemoteStartAsked():
                 return self._remote_start(event, now)
             case to.StopAsked():
@@ -387,7 +389,7 @@ class Session:
         return _QUIET
 
     def _answered(self, event: to.AuthorizationAnswered, now: float) -> _Cause:
-        if event.ask is AskFor.START:
+        if event.ask is AskFor.START and not event.is_moved:
             if not event.id_token.same_as(self._asked):
                 return _QUIET  # the question has been overtaken
             self._asked = None
@@ -402,6 +404,12 @@ class Session:
             return self._refuse(why or "the session is authorised already")
         given = Authorization(event.id_token, event.basis, event.group, event.remote_start_id, event.is_remote)
         return self._grant(given, now)
+
+    def _answer_moved(self, event: to.AnswerMoved) -> _Cause:
+        if event.id_token.same_as(self._asked):
+            self._asked = None
+            self._effects.append(to.Tell("token", f"is for {event.where}"))
+        return _QUIET
 
     def _may_stop(self, event: to.AuthorizationAnswered) -> _Cause:
         holder = self._authorization or self._cable.kept_for
@@ -483,6 +491,8 @@ class Session:
     # --- carried over --------------------------------------------------------------------------------------------------
 
     def _handed_over(self, handover: to.Handover, now: float) -> _Cause:
+        if self._session_id is not None:
+            self._effects.append(to.CloseSession(self._session_id))
         self._session_id, self._authorization = handover.session_id, handover.authorization
         self._billing.take_over(handover.billed, handover.authorization)
         self._was_connected = False

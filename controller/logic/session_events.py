@@ -104,7 +104,10 @@ class TokenPresented:
 
 @dataclass(frozen=True, slots=True)
 class AuthorizationAnswered:
-    """What came of `Authorize`. is_master: the token belongs to the master pass group. why: for people, where refused."""
+    """What came of `Authorize`. is_master: the token belongs to the master pass group. why: for people, where refused.
+
+    is_moved: it was asked where no EVSE was known, and the EV it is for is here.
+    """
 
     id_token: IdToken
     ask: AskFor
@@ -114,7 +117,16 @@ class AuthorizationAnswered:
     is_master: bool = False
     remote_start_id: int | None = None
     is_remote: bool = False
+    is_moved: bool = False
     why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerMoved:
+    """The answer to a token that was presented here is for another place, `where`."""
+
+    id_token: IdToken
+    where: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +202,7 @@ class RulesChanged:
 
 @dataclass(frozen=True, slots=True)
 class HandedOver:
-    """The EV of a driver who had authorised before any EVSE was known has come to this one."""
+    """The EV of a driver who had authorised before any EVSE was known has come to this one, where no business is under way."""
 
     handover: Handover
 
@@ -222,6 +234,7 @@ SessionEvent = (
     | SafetyLost
     | TokenPresented
     | AuthorizationAnswered
+    | AnswerMoved
     | RemoteStartAsked
     | StopAsked
     | TokenJudged

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
+from math import inf
 from typing import Any
 
 from controller.clock import Clock
@@ -225,24 +226,18 @@ class Core:
 
     def _pass_on(self, runner: Runner, facts: EvseFacts) -> None:
         """Hand facts to the session; an EV that has come is for the driver who waits without an EVSE."""
-        waiting, session = self.lobby.session, runner.session
-        comes = facts.plug is PlugState.PLUGGED and not session.is_plugged and not session.in_use
-        if comes and waiting.stage is Stage.AWAITING_EV and self.gate(runner.evse_id).is_open:
-            self._hand_over_to(runner)
+        comes = facts.plug is PlugState.PLUGGED and not runner.session.is_plugged
+        comes = comes and runner.session.billed is None
+        if comes and self.lobby.session.stage is Stage.AWAITING_EV and self._may_take_over(runner):
+            handover, _ = self.lobby.session.release(self.clock.monotonic())
+            runner.post(to.HandedOver(handover))
         runner.post(to.FactsSeen(facts))
 
-    def _hand_over_to(self, runner: Runner) -> None:
-        handover, _ = self.lobby.session.release(self.clock.monotonic())
-        runner.post(to.HandedOver(handover))
-
-    def lobby_changed(self) -> None:
-        """An EV that came while its driver's token was still being checked has been waiting for the answer."""
-        if self.lobby.session.stage is not Stage.AWAITING_EV:
-            return
-        waiting = [r for r in self.runners.values() if r.session.stage is Stage.AWAITING_DRIVER]
-        waiting = [r for r in waiting if self.gate(r.evse_id).is_open]
-        if waiting:
-            self._hand_over_to(max(waiting, key=lambda runner: runner.plugged_at or 0.0))
+    def _may_take_over(self, runner: Runner) -> bool:
+        """Whether an EVSE whose EV is there, or just comes, is free for a driver who authorised where none was known."""
+        session = runner.session
+        is_anothers = session.authorization is not None or session.keeps_cable or runner.has_start_waiting
+        return not is_anothers and session.stage is not Stage.ASKING and self.gate(runner.evse_id).is_open
 
     def _tell_facts(self, old: EvseFacts | None, new: EvseFacts) -> None:
         emit, evse = self.events.emit, new.evse_id
@@ -340,21 +335,31 @@ class Core:
                 return runner
         return self.lobby
 
-    def answer_elsewhere(self, answer: to.AuthorizationAnswered) -> to.AuthorizationAnswered:
-        """Let a token that only its answer shows to be of a running session's group stop that (C01.FR.03, 1.6 §3.4).
+    def answered_without_evse(self, answer: to.AuthorizationAnswered) -> to.AuthorizationAnswered | to.AnswerMoved:
+        """Find out where the answer to a token that was presented without an EVSE belongs; return what remains for that place.
 
-        Return what remains of the answer for the place where it was presented.
+        To a running session of the token's group, which it stops (C01.FR.03, 1.6 §3.4); else to an EV that came meanwhile.
         """
-        if not answer.is_accepted or not answer.group or answer.ask is not to.AskFor.START:
+        if not answer.is_accepted or answer.ask is not to.AskFor.START:
             return answer
         for runner in self.runners.values():
             given = runner.session.authorization
-            if given is not None and given.group == answer.group:
-                runner.post(replace(answer, ask=to.AskFor.STOP))
-                return replace(
-                    answer, is_accepted=False, why=f"it stops the session of its group at EVSE {runner.evse_id}"
-                )
+            if answer.group and given is not None and given.group == answer.group:
+                return self._move(replace(answer, ask=to.AskFor.STOP), runner)
+        came = [runner for runner in self.runners.values() if self._has_come(runner) and self._may_take_over(runner)]
+        if came and not answer.is_master:
+            return self._move(replace(answer, is_moved=True), max(came, key=lambda runner: runner.plugged_at or inf))
         return answer
+
+    def _has_come(self, runner: Runner) -> bool:
+        """Whether an EV is there that has not had its session, even if the machine is only about to hear of it."""
+        facts = self._facts.get(runner.evse_id) if runner.evse_id is not None else None
+        is_new = runner.session.stage in (Stage.FREE, Stage.AWAITING_DRIVER)
+        return is_new and facts is not None and facts.plug is PlugState.PLUGGED
+
+    def _move(self, answer: to.AuthorizationAnswered, runner: Runner) -> to.AnswerMoved:
+        runner.post(answer)
+        return to.AnswerMoved(answer.id_token, f"EVSE {runner.evse_id}")
 
     # --- what runners share ----------------------------------------------------------------------------------------------------
 

@@ -31,6 +31,8 @@ _log = logging.getLogger(__name__)
 
 NOTE_REGISTER_S = 10.0  # lazily written: at most a minute's worth is lost to a power cut
 
+_WISHES_TO_START = (to.RemoteStartAsked, to.TokenPresented, to.AuthorizationAnswered, to.HandedOver)
+
 
 class Parts(Protocol):
     """What all runners of a station share."""
@@ -53,9 +55,9 @@ class Parts(Protocol):
 
     def note_plug(self, transaction_id: str, plug_key: tuple[str, int]) -> None: ...
 
-    def lobby_changed(self) -> None: ...
-
-    def answer_elsewhere(self, answer: to.AuthorizationAnswered) -> to.AuthorizationAnswered: ...
+    def answered_without_evse(
+        self, answer: to.AuthorizationAnswered
+    ) -> to.AuthorizationAnswered | to.AnswerMoved: ...
 
 
 class Runner:
@@ -92,7 +94,7 @@ class Runner:
     @property
     def has_start_waiting(self) -> bool:
         """Whether somebody's wish to start is still to be handed to the machine."""
-        return any(isinstance(event, to.RemoteStartAsked | to.TokenPresented) for event in self._queue)
+        return any(isinstance(event, _WISHES_TO_START) for event in self._queue)
 
     async def run(self) -> None:
         while True:
@@ -103,6 +105,8 @@ class Runner:
                     await self._look_at_gate()
                 if isinstance(event, to.Resumed) and self.feed is not None:
                     self.feed.ready_at = self._resumes_from
+                if isinstance(event, to.AuthorizationAnswered) and self.feed is None:
+                    event = self._parts.answered_without_evse(event)
                 await self._perform(self.session.handle(event, self._now()))
             if self._gate_may_differ:
                 await self._look_at_gate()
@@ -226,10 +230,9 @@ class Runner:
             case to.Tell(kind, text):
                 _log.info("%s: %s: %s", self._name(), kind, text)
                 parts.events.emit(kind, evse=self.evse_id, text=text)
-            case to.ReportStatus() if self.evse_id is not None:
-                parts.status_changed(self.evse_id)
             case to.ReportStatus():
-                parts.lobby_changed()
+                if self.evse_id is not None:
+                    parts.status_changed(self.evse_id)
             case _:
                 raise AssertionError(f"{effect} makes no sense without an EVSE")
 
@@ -245,8 +248,7 @@ class Runner:
             self._parts.supply.transaction_ended(self.feed.board.id, effect.transaction_id)
 
     async def _authorize(self, ask: to.Authorize) -> None:
-        answer = await self._parts.authorizer.check(ask, self.evse_id)
-        self.post(answer if self.feed is not None else self._parts.answer_elsewhere(answer))
+        self.post(await self._parts.authorizer.check(ask, self.evse_id))
 
     def _follow_transaction(self) -> None:
         """Note what the running transaction is and which plug-in it is on."""

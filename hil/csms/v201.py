@@ -34,7 +34,7 @@ class Answers201:
     def answer(self, action: str, payload: dict[str, Any], context: Context) -> dict[str, Any]:
         match action:
             case "Authorize":
-                return {"idTokenInfo": self._token_info(payload["idToken"]["idToken"], context)}
+                return {"idTokenInfo": self._token_info(payload["idToken"], context)}
             case "Heartbeat":
                 return {"currentTime": timestamp(context.now)}
             case "StatusNotification":
@@ -51,8 +51,10 @@ class Answers201:
             case _:
                 return dict(_FIXED.get(action, {}))
 
-    def _token_info(self, value: str, context: Context) -> dict[str, Any]:
-        token = context.tokens.look_up(value, context.now)
+    def _token_info(self, id_token: dict[str, Any], context: Context) -> dict[str, Any]:
+        if id_token["type"] == "NoAuthorization":
+            return {"status": "Accepted"}  # C02.FR.02
+        token = context.tokens.look_up(id_token["idToken"], context.now)
         info: dict[str, Any] = {"status": token.status}
         if token.group is not None:
             info["groupIdToken"] = {"idToken": token.group, "type": "Central"}
@@ -63,7 +65,7 @@ class Answers201:
     def _event(self, payload: dict[str, Any], context: Context) -> dict[str, Any]:
         response: dict[str, Any] = {}
         if "idToken" in payload:
-            response["idTokenInfo"] = self._token_info(payload["idToken"]["idToken"], context)
+            response["idTokenInfo"] = self._token_info(payload["idToken"], context)
         transaction = self._transaction(payload, context)
         seq_no = payload["seqNo"]
         if seq_no in transaction.by_seq_no:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from controller.ocpp.v16.tokens import NO_TOKEN
 from hil.csms.tokens import Tokens
 from hil.plant.values import PlantError
 from hil.sim.chance import Dice
@@ -29,6 +30,7 @@ def know_cards(tokens: Tokens) -> None:
     for value in OF_ONE_GROUP:
         tokens.add(value, group="FLEET")
     tokens.add(BAD[0], "Blocked")
+    tokens.add(NO_TOKEN)  # in 1.6 an operator who lets anybody charge knows this one, too
 
 
 class Driver:

@@ -99,6 +99,14 @@ class Sessions(RuleBasedStateMachine):
     def stray_answer(self, token: IdToken, ask: to.AskFor, accepted: bool, master: bool) -> None:
         self.drive.send(to.AuthorizationAnswered(token, ask, accepted, is_master=master))
 
+    @rule(token=TOKENS)
+    def moved_answer(self, token: IdToken) -> None:
+        self.drive.send(to.AuthorizationAnswered(token, to.AskFor.START, True, is_moved=True))
+
+    @rule(token=TOKENS)
+    def answer_moved(self, token: IdToken) -> None:
+        self.drive.send(to.AnswerMoved(token, "EVSE 2"))
+
     @rule(token=TOKENS, authorize=st.booleans())
     def remote_start(self, token: IdToken, authorize: bool) -> None:
         self.drive.send(to.RemoteStartAsked(token, 1, None, authorize))
@@ -193,7 +201,9 @@ EVENTS: list[to.SessionEvent] = [
     to.TokenPresented(ANNA),
     to.TokenPresented(BERT),
     to.AuthorizationAnswered(ANNA, to.AskFor.START, True),
+    to.AuthorizationAnswered(BERT, to.AskFor.START, True, is_moved=True),
     to.AuthorizationAnswered(BERT, to.AskFor.STOP, True, is_master=True),
+    to.AnswerMoved(ANNA, "EVSE 2"),
     to.RemoteStartAsked(ANNA, 1, None, True),
     to.RemoteStartAsked(BERT, 1, "g", False),
     to.StopAsked(Trigger.REMOTE_STOP, StopReason.REMOTE),

@@ -251,6 +251,30 @@ def test_a_disturbed_self_test_concludes_nothing() -> None:
     assert not test.is_running and test.passed_at_s is None and not test.has_failed
 
 
+@pytest.mark.parametrize(
+    ("trips", "releases", "settled_at"),
+    [
+        (99.0, 99.0, 1.65),  # nothing was unfinished
+        (0.0, 0.8, 0.8),
+        (0.6, 2.5, 2.5),
+        (1.6, 3.2, 3.2),
+        (0.0, 99.0, 3.25),  # this one is real
+    ],
+)
+def test_a_start_lets_the_trip_of_an_unfinished_self_test_come_and_go(
+    trips: float, releases: float, settled_at: float
+) -> None:
+    test = SelfTest(100.0)
+    settled = []
+    for tick in range(500):
+        test.run(Level.YES if trips <= tick / 100 < releases else Level.NO, Level.NO, 100.0 + tick / 100)
+        assert not test.is_line_active
+        if not test.is_running:
+            settled.append(tick / 100)
+    assert settled[0] == pytest.approx(settled_at)
+    assert test.passed_at_s is None and not test.has_failed
+
+
 # --- protection ---------------------------------------------------------------------------------------------------------
 
 

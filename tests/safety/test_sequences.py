@@ -463,6 +463,30 @@ def test_20_the_self_test_runs_at_start_and_after_each_session_and_guards_the_cl
     assert world.machine().self_test.passed_at_s > first
 
 
+@pytest.mark.parametrize("dies_after_s", [0.05, 0.2, 0.24, 0.3, 0.5, 0.7, 0.9, 1.2, 1.8, 2.0])
+@pytest.mark.parametrize("dead_s", [0.3, 1.0, 1.6])
+def test_20_a_self_test_cut_off_by_a_kill_trips_nothing_for_good(
+    make: Make, dies_after_s: float, dead_s: float
+) -> None:
+    world = make(has_rcd_test=True)
+    time_until(world, lambda: world.machine().outputs.rcd_test, 5.0)
+    world.run(dies_after_s)
+    world.kill_safety()
+    world.run(dead_s)
+    world.restart_safety()
+    world.charge()
+    assert world.facts().faults == ()
+
+
+def test_19_a_trip_that_stands_at_the_start_is_a_fault(make: Make) -> None:
+    world = make(has_rcd_test=True)
+    world.kill_safety()
+    world.verb("fault", evse=1, kind="rcd")
+    world.restart_safety()
+    world.run(5.0)
+    assert world.facts().faults == ("rcd_trip",)
+
+
 def test_20_a_self_test_older_than_a_day_is_repeated_before_a_close() -> None:
     world = SafetyWorld(has_rcd_test=True)
     world.run(25 * 3600.0)

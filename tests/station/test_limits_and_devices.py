@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+from pathlib import Path
 
 import pytest
 
@@ -247,3 +248,30 @@ async def test_a_technician_sees_and_clears_faults(world: World) -> None:
     world.station.clear_fault(1, "rcd_trip")
     await asyncio.sleep(1)
     assert world.station.snapshot()["evses"][0]["status"] == "Finishing"
+
+
+@pytest.mark.parametrize("start", ["EVConnected", "Authorized", "Authorized,EVConnected", "PowerPathClosed"])
+@pytest.mark.parametrize("early_s", [0.6, 0.4, 0.3, 0.25, 0.2, 0.15, 0.1, 0.0])
+def test_a_car_that_comes_while_its_token_is_checked_has_one_transaction(
+    tmp_path: Path, start: str, early_s: float
+) -> None:
+    """early_s: by so much the plug is before the answer; seeing it takes some of that time."""
+
+    @in_world(evses=2, variables={"TxCtrlr.TxStartPoint": start, "TxCtrlr.TxStopPoint": "EVConnected"})
+    async def test(world: World) -> None:
+        world.csms.answers_after_s = 1.0
+        await world.swipe(wait_s=0.0)
+        await world.until(lambda: world.csms.asked, 5)
+        await asyncio.sleep(1.0 - early_s)
+        world.verb("plug_in", evse=2)
+        await world.until(lambda: world.is_closed(2), 20)
+        await asyncio.sleep(90)
+        assert world.is_closed(2), "the time for an EV to come is not over for one that is there"
+        (started,) = world.committed("Started")
+        world.verb("unplug", evse=2)
+        await world.until(lambda: not world.open_transactions(), 20)
+        (ended,) = world.committed("Ended")
+        assert ended["transaction_id"] == started["transaction_id"]
+        assert not world.store.open_sessions()
+
+    test(tmp_path)
