@@ -91,12 +91,7 @@ class EvseFacts:
     @property
     def is_energised(self) -> bool:
         """Whether current may flow: anything but a proven open contactor counts as closed."""
-        return self.contactor in (
-            ContactorState.CLOSED,
-            ContactorState.CLOSING,
-            ContactorState.WELDED,
-            ContactorState.OPENING,
-        )
+        return self.contactor not in (ContactorState.OPEN, ContactorState.STUCK_OPEN)
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,9 +55,7 @@ class Parts(Protocol):
 
     def note_plug(self, transaction_id: str, plug_key: tuple[str, int]) -> None: ...
 
-    def answered_without_evse(
-        self, answer: to.AuthorizationAnswered
-    ) -> to.AuthorizationAnswered | to.AnswerMoved: ...
+    def answered_without_evse(self, answer: to.AuthorizationAnswered) -> to.AuthorizationAnswered | to.AnswerMoved: ...
 
 
 class Runner:

@@ -12,6 +12,7 @@ from controller.logic import session_events as to
 from controller.logic.evse import EvseFacts, PlugState
 from controller.logic.records import OpenTransaction, StopReason, Trigger
 from controller.logic.resumption import End, Resume, ResumptionRules, decide
+from controller.logic.session import STOP_LIMIT_S
 from controller.station.recorder import Recorder
 from controller.station.runner import Runner
 from controller.store.store import Store
@@ -19,6 +20,7 @@ from controller.store.store import Store
 _log = logging.getLogger(__name__)
 
 LOOK_AGAIN_S = 0.2
+OPEN_WITHIN_S = STOP_LIMIT_S  # of our start: whatever our predecessor had permitted is open by then
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,7 @@ class Startup:
         self._recorder = recorder
         self._clock = clock
         self._was_orderly = was_orderly
+        self._open_by = clock.monotonic() + OPEN_WITHIN_S
         self._open = store.open_transactions()
         self._resumed_sessions: set[str] = set()
 
@@ -76,6 +79,8 @@ class Startup:
         if not mine:
             self._spend_plug(arrival)
             return
+        if runner.feed is not None:
+            await runner.feed.meter.refresh()  # where the contactor had to open first, only this register is final
         for superseded in mine[:-1]:  # two at once were never begun here: a damaged store
             self._end(superseded, arrival, decided=None)
         goes_on = self._decide(mine[-1], arrival)
@@ -85,12 +90,14 @@ class Startup:
             self._spend_plug_of(mine[-1], arrival)
 
     def _can_decide(self, arrival: Arrival, mine: list[OpenTransaction]) -> bool:
-        """Facts of the plug are needed unless it is too late anyway."""
+        """Facts of the plug are needed unless it is too late anyway. What ends does so with an open contactor."""
         if arrival.runner.feed is None:
             return True
-        if _plug_is_known(arrival):
-            return True
-        return bool(mine) and isinstance(self._verdict(mine[-1], arrival), End)
+        if mine and isinstance(self._verdict(mine[-1], arrival), End):
+            facts = arrival.facts()
+            is_open = facts is not None and not facts.is_energised
+            return is_open or self._clock.monotonic() >= self._open_by
+        return _plug_is_known(arrival)
 
     def _verdict(self, transaction: OpenTransaction, arrival: Arrival) -> Resume | End:
         feed = arrival.runner.feed

@@ -63,11 +63,12 @@ class Operator:
         return await self._send(action, payload)
 
     async def put_right(self) -> None:
-        """No limits any more, everything in service and free."""
+        """No limits any more, everything in service and free. Where StopTxOnEVSideDisconnect is false a session may be open."""
         await self._send("ClearChargingProfile", {})
         await self.say("availability", "on")
         for evse in self._world.plant.evses:
             await self.say("availability", "on", str(evse))
+            await self.stop(evse)
             await self.say("unlock", str(evse))  # somebody forgot his cable
 
     async def _act(self, whim: str) -> None:

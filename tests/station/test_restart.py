@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -102,6 +104,31 @@ async def test_configuration_can_forbid_resumption(world: World) -> None:
     assert [e["stopped_reason"] for e in world.committed("Ended")] == ["Reboot"]
     await asyncio.sleep(20)
     assert not world.is_closed()
+
+
+@pytest.mark.parametrize("ends", ["stopped", "killed"])
+@pytest.mark.parametrize("safety", ["lives", "is killed"])
+@pytest.mark.parametrize("ev", [{}, {"ignores_pwm_off": True}])
+def test_a_transaction_that_does_not_go_on_ends_when_the_contactor_is_open(
+    tmp_path: Path, ends: str, safety: str, ev: dict[str, Any]
+) -> None:
+    @in_world(variables={"TxCtrlr.ResumptionTimeout": "0"})
+    async def test(world: World) -> None:
+        world.verb("plug_in", evse=1, ev=ev)
+        await asyncio.sleep(2)
+        await world.swipe()
+        await world.until(lambda: world.drawn_a() > 1.0, 20)
+        await asyncio.sleep(60)
+        await (world.stop_station() if ends == "stopped" else world.kill_station())
+        if safety == "is killed":
+            world.site.kill_safety()
+        await asyncio.sleep(0.5)
+        await world.start_station(settle_s=15)
+        (ended,) = world.committed("Ended")
+        assert ended["stopped_reason"] == "Reboot"
+        assert abs(ended["register_wh"] - 1_000_000 - world.energy_wh()) <= 1
+
+    test(tmp_path)
 
 
 @in_world(variables={"TxCtrlr.AllowEnergyTransferResumption": "false"})
