@@ -91,7 +91,7 @@ class Commands(Core):
             return f"fault {session.stopping_faults[0]}"
         if session.authorization is not None or session.stage is Stage.ENDING:
             return "a transaction is authorised there"  # F01.FR.24
-        if session.stage is Stage.ASKING or runner.has_start_waiting:
+        if session.stage is Stage.ASKING or runner.has_business_waiting:
             return "another token is being checked"
         return ""
 

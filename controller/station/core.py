@@ -218,8 +218,10 @@ class Core:
         self._tell_facts(old, facts)
         if facts.plug is PlugState.UNPLUGGED or (old is not None and old.run_id != facts.run_id):
             self.supply.phases_free(facts.evse_id)
-        if runner.feed.cable_a != facts.cable_a:
-            runner.feed.cable_a = facts.cable_a
+        feed, limits = runner.feed, (facts.cable_a, facts.thermal_a)
+        feed.temperature_c = facts.temperature_c
+        if (feed.cable_a, feed.thermal_a) != limits:
+            feed.cable_a, feed.thermal_a = limits
             self.supply.recompute()
         if facts.evse_id in self._settled:
             self._pass_on(runner, facts)
@@ -236,7 +238,7 @@ class Core:
     def _may_take_over(self, runner: Runner) -> bool:
         """Whether an EVSE whose EV is there, or just comes, is free for a driver who authorised where none was known."""
         session = runner.session
-        is_anothers = session.authorization is not None or session.keeps_cable or runner.has_start_waiting
+        is_anothers = session.authorization is not None or session.keeps_cable or runner.has_business_waiting
         return not is_anothers and session.stage is not Stage.ASKING and self.gate(runner.evse_id).is_open
 
     def _tell_facts(self, old: EvseFacts | None, new: EvseFacts) -> None:
@@ -279,6 +281,7 @@ class Core:
         await self._startup.settle(arrival, soon if feed is not None else _at_once)
         self._settled.add(evse_id)
         runner.look_again()
+        self.lobby.look_again()
         if evse_id is not None and (facts := self._facts.get(evse_id)) is not None:
             self._pass_on(runner, facts)
 
@@ -368,8 +371,8 @@ class Core:
         return to.GateChanged(not why, why)
 
     def _why_nothing_begins(self, evse_id: int | None) -> str:
-        if evse_id not in self._settled:
-            return "the station is starting"
+        if evse_id not in self._settled or (evse_id is None and not self._settled.issuperset(self.runners)):
+            return "the station is starting"  # who comes without an EVSE might be of one whose past is not known yet
         if self._refuses and not (self._lets_finish and self._has_transaction(evse_id)):
             return self._refuses
         if not self.is_available(evse_id, CONNECTOR if evse_id is not None else None):

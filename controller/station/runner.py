@@ -31,7 +31,14 @@ _log = logging.getLogger(__name__)
 
 NOTE_REGISTER_S = 10.0  # lazily written: at most a minute's worth is lost to a power cut
 
-_WISHES_TO_START = (to.RemoteStartAsked, to.TokenPresented, to.AuthorizationAnswered, to.HandedOver)
+_MAY_BEGIN_BUSINESS = (
+    to.RemoteStartAsked,
+    to.TokenPresented,
+    to.AuthorizationAnswered,
+    to.HandedOver,
+    to.Resumed,
+    to.PlugSpent,
+)
 
 
 class Parts(Protocol):
@@ -90,9 +97,9 @@ class Runner:
         self._news.set()
 
     @property
-    def has_start_waiting(self) -> bool:
-        """Whether somebody's wish to start is still to be handed to the machine."""
-        return any(isinstance(event, _WISHES_TO_START) for event in self._queue)
+    def has_business_waiting(self) -> bool:
+        """Whether the machine is still to hear of something by which it may get busy."""
+        return any(isinstance(event, _MAY_BEGIN_BUSINESS) for event in self._queue)
 
     async def run(self) -> None:
         while True:

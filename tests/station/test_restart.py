@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from controller.logic.evse import Permit
-from tests.station.station_world import World, facts_of, in_world
+from tests.station.station_world import ANNA, BERT, World, facts_of, in_world
 
 
 @in_world()
@@ -127,6 +127,30 @@ def test_a_transaction_that_does_not_go_on_ends_when_the_contactor_is_open(
         (ended,) = world.committed("Ended")
         assert ended["stopped_reason"] == "Reboot"
         assert abs(ended["register_wh"] - 1_000_000 - world.energy_wh()) <= 1
+
+    test(tmp_path)
+
+
+@pytest.mark.parametrize("after_s", [0.0, 0.02, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.7])
+@pytest.mark.parametrize("token", [ANNA, BERT])
+def test_a_card_shown_while_the_station_starts_begins_no_second_transaction(
+    tmp_path: Path, token: str, after_s: float
+) -> None:
+    @in_world(evses=2)
+    async def test(world: World) -> None:
+        world.csms.answers_after_s = 0.05
+        await world.charge()
+        await world.kill_station()
+        await asyncio.sleep(0.5)
+        await world.start_station(settle_s=after_s)
+        await world.swipe(token)
+        await asyncio.sleep(20)
+        (started,) = world.committed("Started")
+        if world.open_transactions():
+            assert world.station.runners[1].session.billed.id == started["transaction_id"]
+            await world.until(world.is_closed, 20)
+        else:
+            assert token == ANNA and [e["stopped_reason"] for e in world.committed("Ended")] == ["Local"]
 
     test(tmp_path)
 
