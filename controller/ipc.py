@@ -191,6 +191,8 @@ _FIELDS: dict[str, tuple[Callable[..., Message], dict[str, _Reader]]] = {
             "blocked_by": _list(_text()),
             "cycles": _COUNT,
             "under_load_opens": _COUNT,
+            "temperature_c": _or_none(_number(-273.0, 1e3)),
+            "thermal_a": _or_none(_number(0.0, MOST_A)),
         },
     ),
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from controller.logic.evse import PilotOutput
 from controller.logic.pilot import EvseConfig
 from controller.safety.ports import BoardPorts, EvsePorts
 from drivers import registry
@@ -54,6 +55,10 @@ def evse_config(evse: EvseBoard, period_s: float) -> EvseConfig:
         has_rcd_test=residual is not None and getattr(residual.settings, "test_pin", None) is not None,
         upstream_rcd=evse.upstream_rcd,
         period_s=period_s,
+        has_temperature=evse.temperature is not None,
+        switches_phases=evse.phase_switching,
+        phase_wait_s=float(evse.phase_wait_s),
+        wake_up=None if evse.wake_up == "off" else PilotOutput(evse.wake_up),
     )
 
 
@@ -68,6 +73,8 @@ def _evse(evse: EvseBoard, period_s: float, buses: Buses) -> EvsePorts:
         proximity=_build(evse.proximity, buses),
         lock=_build(evse.lock, buses),
         residual=_build(evse.residual, buses),
+        temperature=_build(evse.temperature, buses),
+        ground=_build(evse.ground, buses),
     )
 
 

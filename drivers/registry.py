@@ -33,6 +33,7 @@ _BUILT_IN: Mapping[str, Mapping[str, str]] = {
     "pilot_driver": {"sysfs_pwm": "drivers.pilot.sysfs_pwm:SysfsPwm"},
     "pilot_sense": {"held": "drivers.pilot.held:HeldPilot"},
     "proximity": {"divider": "drivers.pilot.proximity_divider:ProximityDivider"},
+    "temperature": {"ntc": "drivers.temperature.ntc:Ntc"},
     "contactor": {"gpio": "drivers.contactor.gpio:GpioContactor"},
     "lock": {"motor": "drivers.lock.motor:MotorLock"},
     "residual": {"gpio": "drivers.residual.gpio:GpioResidual"},

@@ -39,8 +39,11 @@ _EVSE_DEVICES = (
     "contactor",
     "lock",
     "residual",
+    "temperature",
+    "ground",
     "meter",
 )
+_FAMILIES = {"ground": "input"}  # of drivers, where the section's name says what it is for
 _REQUIRED_DEVICES = ("pilot_driver", "pilot_sense", "contactor")
 
 
@@ -58,7 +61,10 @@ class DeviceSection:
 
 @dataclass(frozen=True, slots=True)
 class EvseBoard:
-    """One EVSE. cable_a: of the attached cable. upstream_rcd: the protective device where `residual` is None."""
+    """One EVSE. cable_a: of the attached cable. upstream_rcd: the protective device where `residual` is None.
+
+    wake_up: off, E or F. phase_wait_s: from the switch of phases to the next PWM.
+    """
 
     id: int
     connector_type: str
@@ -68,12 +74,17 @@ class EvseBoard:
     phases: int
     ventilation: bool
     upstream_rcd: str
+    wake_up: str
+    phase_switching: bool
+    phase_wait_s: int
     pilot_driver: DeviceSection
     pilot_sense: DeviceSection
     proximity: DeviceSection | None
     contactor: DeviceSection
     lock: DeviceSection | None
     residual: DeviceSection | None
+    temperature: DeviceSection | None
+    ground: DeviceSection | None
     meter: DeviceSection | None
 
 
@@ -112,6 +123,18 @@ class _EvseSection:
     phases: int = setting("Phases wired to the connector.", choices=(1, 3))
     ventilation: bool = setting("Whether state D (ventilation required) may be served.", default=False)
     upstream_rcd: str = setting("The residual-current device upstream, where no [evse.residual] is fitted.", default="")
+    wake_up: str = setting(
+        "What wakes a vehicle that sleeps although it is offered current: E opens the pilot for 4 s, F drives it to -12 V.",
+        default="off",
+        choices=("off", "E", "F"),
+    )
+    phase_switching: bool = setting(
+        "Whether phases are switched with a vehicle plugged in. Some first-generation vehicles can be damaged by it.",
+        default=False,
+    )
+    phase_wait_s: int = setting(
+        "Pause between the switch of phases and the next offer.", default=60, low=10, high=600, unit="s"
+    )
 
 
 def boards_directory() -> Path:
@@ -249,7 +272,8 @@ class _Reader:
             if family in table:
                 name = f"EVSE {number} {family.replace('_', ' ')}"
                 each = subtable(table, family, section, mistakes)
-                devices[family] = self._device(family, each, name, f"{section}.{family}", number)
+                kind = _FAMILIES.get(family, family)
+                devices[family] = self._device(kind, each, name, f"{section}.{family}", number)
             elif family in _REQUIRED_DEVICES:
                 mistakes.add(section, f"the section [evse.{family}] is missing")
         if head is not None:
@@ -304,6 +328,14 @@ def _check_connector(head: _EvseSection, table: Table, section: str, mistakes: M
         fitting = TETHERED_TYPES if head.tethered else SOCKET_TYPES
         rule = f"with tethered = {shown(head.tethered)} it must be one of {', '.join(fitting)}"
         mistakes.add_value(section, "connector_type", head.connector_type, rule)
+    if head.phase_switching and (head.phases != 3 or _phase_pin(table) is None):
+        rule = "needs phases = 3 and a phase relay: 'phase_pin' in [evse.contactor]"
+        mistakes.add_value(section, "phase_switching", True, rule)
     if "residual" not in table and not head.upstream_rcd:
         rule = "no [evse.residual] is fitted: 'upstream_rcd' must name the residual-current device upstream"
         mistakes.add(section, rule)
+
+
+def _phase_pin(table: Table) -> object:
+    contactor = table.get("contactor")
+    return contactor.get("phase_pin") if isinstance(contactor, dict) else None

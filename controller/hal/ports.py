@@ -67,6 +67,19 @@ class ProximitySense(Protocol):
         """Return the newest reading (the analogue channels take turns)."""
 
 
+@dataclass(frozen=True, slots=True)
+class TemperatureReading:
+    """Of the enclosure, degC. at_s: monotonic."""
+
+    temperature_c: float
+    at_s: float
+
+
+class TemperatureSense(Protocol):
+    def read(self) -> TemperatureReading:
+        """Return the newest reading. Raises ImplausibleReading for what a broken or shorted sensor shows."""
+
+
 class MirrorReading(StrEnum):
     OPEN = "open"
     CLOSED = "closed"
@@ -107,7 +120,7 @@ class ResidualCurrent(Protocol):
 
 
 class DigitalInput(Protocol):
-    """An input such as mains-present or e-stop. True: the named condition holds."""
+    """An input such as mains-present, e-stop or earth-present. True: the named condition holds."""
 
     def is_active(self) -> bool: ...
 

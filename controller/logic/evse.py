@@ -66,6 +66,8 @@ class EvseFacts:
     unknown. record_id: charging record of the permit in force, or None. faults: ids of active or latched faults
     (rows of `logic/faults.py`). blocked_by: why the contactor is not closed, plain words, most important first; empty
     when closed. cycles: closes counted since start. under_load_opens: forced breaks under load since start.
+    temperature_c: of the enclosure, None without a sensor or a credible reading. thermal_a: what warmth allows, None while it
+    limits nothing.
     """
 
     evse_id: int
@@ -87,6 +89,8 @@ class EvseFacts:
     blocked_by: tuple[str, ...] = ()
     cycles: int = 0
     under_load_opens: int = 0
+    temperature_c: float | None = None
+    thermal_a: float | None = None
 
     @property
     def is_energised(self) -> bool:

@@ -5,6 +5,7 @@ MREC codes: the ChargeX consortium's Minimum Required Error Codes. error_code: C
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
 
@@ -87,6 +88,13 @@ ROWS: tuple[Fault, ...] = (
          "check the sensor's supply and its ERR line", shows_f=True),
     _row("rcd_self_test", "CX002", "GroundFailure", _DANGER, _SUSPEND, _RESET, "residual-current self-test failed",
          "the monitor did not trip or did not release on its test line: check TEST and TRIP wiring or replace the sensor"),
+    _row("ground_lost", "CX002", "GroundFailure", _DANGER, _OPEN, _SELF, "protective earth lost",
+         "the earth monitor sees no protective conductor: isolate the supply and check PE from the board to the socket",
+         shows_f=True),
+    _row("over_temperature", "CX003", "HighTemperature", _FAULT, _SUSPEND, _SELF, "too warm inside",
+         "71 degC or more: it charges again below 68; check ventilation, terminals and contactor for heat", locks_out=False),
+    _row("temperature_lost", "CX003", "HighTemperature", _FAULT, _SUSPEND, _SELF, "temperature sensor gives no credible reading",
+         "for 10 s: check the sensor's wires for a break or a short, and its converter", locks_out=False),
     _row("emergency_stop", "CX008", "OtherError", _DANGER, _OPEN, _RESET, "emergency stop pressed",
          "release the button after the danger is over, then reset", shows_f=True),
     _row("mains_lost", "CX015", "OtherError", _FAULT, _OPEN, _SELF, "mains absent",
@@ -166,6 +174,17 @@ class FaultBook:
             self._standing.discard(fault_id)
             if FAULTS[fault_id].clears is Clears.BY_ITSELF:
                 self._drop(fault_id)
+
+    def restore(self, fault_ids: Iterable[str]) -> None:
+        """Take over what an earlier process had latched. An id that the table does not know is ignored."""
+        for fault_id in fault_ids:
+            if fault_id in FAULTS and FAULTS[fault_id].is_latching:
+                self._active[fault_id] = FAULTS[fault_id]
+        self._summarise()
+
+    @property
+    def latched(self) -> tuple[str, ...]:
+        return tuple(row.id for row in self._active.values() if row.is_latching)
 
     def has(self, fault_id: str) -> bool:
         return fault_id in self._active

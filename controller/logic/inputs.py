@@ -42,4 +42,7 @@ class Inputs:
     rcd_error: Level = Level.NO
     estop_pressed: Level = Level.NO
     mains_absent: Level = Level.NO
+    ground_lost: Level = Level.NO
+    temperature_c: float = 0.0
+    temperature_at_s: float = float("-inf")
     outputs_failed: Level = Level.NO  # a write to this EVSE's pilot, contactor or lock raised in the last pass

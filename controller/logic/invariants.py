@@ -98,6 +98,7 @@ class TracePoint:
     rcd_tripped: Level = Level.NO
     estop_pressed: Level = Level.NO
     mains_absent: Level = Level.NO
+    thermal_a: float = float("inf")
     is_testing: bool = False
     tested_at_s: float | None = None
     cable_a: int | None = None
@@ -250,7 +251,7 @@ class Monitor:
     def _within_limits(self, p: TracePoint) -> str:
         if p.output is not PilotOutput.X2:
             return ""
-        most = min(p.permit_a, self._evse.hardware_max_a, 0.0 if p.cable_a is None else p.cable_a)
+        most = min(p.permit_a, self._evse.hardware_max_a, 0.0 if p.cable_a is None else p.cable_a, p.thermal_a)
         return f"{p.signalled_a:.2f} A signalled, {most:.2f} A allowed" if p.signalled_a > most + 0.001 else ""
 
     def _permitted_duty(self, p: TracePoint) -> str:

@@ -1,7 +1,7 @@
 """The supply of one EVSE: when the pilot offers, when the contactor closes, and above all when it opens.
 
 Everything that affects this machine lives here and in the parts it reads from: `plateau` (pilot states from volts), `duty`,
-`contactor` (mirror), `lock`, `proximity`, `rcd`, `protection`, `faults`. Sans-I/O: `step(inputs, now)` takes the levels of one
+`contactor` (mirror), `lock`, `proximity`, `rcd`, `protection`, `thermal`, `faults`. Sans-I/O: `step(inputs, now)` takes the levels of one
 pass and returns the outputs; `deadline()` is the earliest time at which, with unchanged inputs, anything would change.
 
 Rules (sequence numbers: IEC 61851-1:2017 Table A.6; invariants: `logic/invariants.py`)
@@ -16,6 +16,9 @@ Rules (sequence numbers: IEC 61851-1:2017 Table A.6; invariants: `logic/invarian
 6. Losing the lease, the station or the permit is a suspension, not a fault.
 7. F is shown for 300 ms when a fault says so; then X1, through which the line is seen again. What is plugged in meanwhile is unknown,
    and nothing is inferred.
+8. Phases are chosen for a vehicle when it is first offered current. Where the board switches them under way: X1, the vehicle has its
+   6 s, open, proven open, switch, wait, PWM.
+9. A vehicle that was offered current for 30 s and never asked is woken once, where the board says so: F or E for 4 s, X1 for 0.75 s, PWM.
 """
 
 from __future__ import annotations
@@ -42,6 +45,7 @@ from controller.logic.protection import Protection
 from controller.logic.proximity import Proximity, rating_a
 from controller.logic.rcd import SelfTest
 from controller.logic.reasons import Reason, texts_of
+from controller.logic.thermal import Thermal
 
 FORCED_OPEN_S = 6.0  # 10.2: PWM off while the vehicle still asks
 SHOW_F_S = 0.300
@@ -60,6 +64,9 @@ PILOT_LOST_S = (
 )
 PILOT_BAD_S = 3.0  # an unusable pilot with the contactor open is reported as a fault after this long
 CODING_BAD_S = 1.0
+DROWSY_S = 30.0  # offered current for so long without asking
+WAKE_S = 4.0
+AFTER_WAKING_S = 0.750
 PWM_DEAD_V = 0.0  # a low plateau above this is no low plateau at all
 
 
@@ -76,6 +83,7 @@ class Supply(Enum):
     OPENING = "opening"  # K off, X1; the mirror has not yet proven open
     SHOWING_FAULT = "showing fault"  # K off, F
     FAULTED = "faulted"  # K off, X1; a fault that demands opening stands
+    WAKING = "waking"  # K off, F or E: to a vehicle that sleeps it looks as if it were plugged in anew
 
 
 class Event(Enum):
@@ -92,27 +100,30 @@ class Event(Enum):
     OFFERED = "offered"  # there is none
     PROVEN_OPEN = "proven open"  # by the mirror
     PROVEN_CLOSED = "proven closed"  # by the mirror
-    TIME_UP = "time up"  # of STOPPING or SHOWING_FAULT
+    TIME_UP = "time up"  # of STOPPING, SHOWING_FAULT or WAKING
+    DROWSY = "drowsy"  # offered current long enough, never asked, and it may be woken
     READY = "ready"  # there is no reason left against closing
 
 
 _U, _I, _O, _C, _K = Supply.UNPROVEN, Supply.IDLE, Supply.OFFERING, Supply.CLOSING, Supply.CLOSED
 _S, _P, _X, _F, _Z = Supply.STOPPING, Supply.PAUSING, Supply.OPENING, Supply.SHOWING_FAULT, Supply.FAULTED
+_W = Supply.WAKING
 
 # Read a row as: in this state, what each event leads to. Every pair is written down.
 # fmt: off
 _TABLE: dict[Supply, tuple[Supply, ...]] = {
-    #    TRIPPED HALTED HEALTHY | UNSEEN ABSENT WAITING ASKING | REFUSED OFFERED | P_OPEN P_CLOSED | TIME_UP | READY
-    _U: (_F,     _Z,    _U,       _U,    _U,    _U,     _U,      _U,     _U,       _I,    _U,        _U,       _U),
-    _I: (_F,     _Z,    _I,       _I,    _I,    _I,     _I,      _I,     _O,       _I,    _I,        _I,       _I),
-    _O: (_F,     _Z,    _O,       _I,    _I,    _O,     _O,      _I,     _O,       _O,    _O,        _O,       _C),
-    _C: (_F,     _Z,    _C,       _X,    _X,    _P,     _C,      _S,     _C,       _C,    _K,        _C,       _C),
-    _K: (_F,     _Z,    _K,       _X,    _X,    _P,     _K,      _S,     _K,       _K,    _K,        _K,       _K),
-    _S: (_F,     _Z,    _S,       _X,    _X,    _X,     _S,      _S,     _S,       _S,    _S,        _X,       _S),
-    _P: (_F,     _Z,    _P,       _X,    _X,    _P,     _P,      _X,     _P,       _O,    _P,        _P,       _P),
-    _X: (_F,     _Z,    _X,       _X,    _X,    _X,     _X,      _X,     _X,       _I,    _X,        _X,       _X),
-    _F: (_F,     _F,    _F,       _F,    _F,    _F,     _F,      _F,     _F,       _F,    _F,        _Z,       _F),
-    _Z: (_Z,     _Z,    _U,       _Z,    _Z,    _Z,     _Z,      _Z,     _Z,       _Z,    _Z,        _Z,       _Z),
+    #    TRIPPED HALTED HEALTHY | UNSEEN ABSENT WAITING ASKING | REFUSED OFFERED | P_OPEN P_CLOSED | TIME_UP DROWSY | READY
+    _U: (_F,     _Z,    _U,       _U,    _U,    _U,     _U,      _U,     _U,       _I,    _U,        _U,     _U,      _U),
+    _I: (_F,     _Z,    _I,       _I,    _I,    _I,     _I,      _I,     _O,       _I,    _I,        _I,     _I,      _I),
+    _O: (_F,     _Z,    _O,       _I,    _I,    _O,     _O,      _I,     _O,       _O,    _O,        _O,     _W,      _C),
+    _C: (_F,     _Z,    _C,       _X,    _X,    _P,     _C,      _S,     _C,       _C,    _K,        _C,     _C,      _C),
+    _K: (_F,     _Z,    _K,       _X,    _X,    _P,     _K,      _S,     _K,       _K,    _K,        _K,     _K,      _K),
+    _S: (_F,     _Z,    _S,       _X,    _X,    _X,     _S,      _S,     _S,       _S,    _S,        _X,     _S,      _S),
+    _P: (_F,     _Z,    _P,       _X,    _X,    _P,     _P,      _X,     _P,       _O,    _P,        _P,     _P,      _P),
+    _X: (_F,     _Z,    _X,       _X,    _X,    _X,     _X,      _X,     _X,       _I,    _X,        _X,     _X,      _X),
+    _F: (_F,     _F,    _F,       _F,    _F,    _F,     _F,      _F,     _F,       _F,    _F,        _Z,     _F,      _F),
+    _Z: (_Z,     _Z,    _U,       _Z,    _Z,    _Z,     _Z,      _Z,     _Z,       _Z,    _Z,        _Z,     _Z,      _Z),
+    _W: (_F,     _Z,    _W,       _W,    _I,    _W,     _W,      _I,     _W,       _W,    _W,        _I,     _W,      _W),
 }
 # fmt: on
 
@@ -122,6 +133,9 @@ TRANSITIONS: dict[tuple[Supply, Event], Supply] = {
 
 ENERGISED = frozenset({Supply.CLOSING, Supply.CLOSED, Supply.STOPPING})  # K on
 PULSING = frozenset({Supply.OFFERING, Supply.CLOSING, Supply.CLOSED, Supply.PAUSING})  # X2
+_BLINDING = frozenset(
+    {Supply.SHOWING_FAULT, Supply.WAKING}
+)  # the line shows our own F or E, and nothing of the vehicle
 _UNSEEN_STATES = frozenset({PilotState.E, PilotState.F, PilotState.INVALID})
 
 
@@ -130,6 +144,8 @@ class EvseConfig:
     """What the machine knows of its EVSE. cable_a: of a tethered cable, else None (then PP tells).
 
     upstream_rcd: named where the board has no monitor of its own. longest_lease_s: a permit is never believed for longer.
+    switches_phases: also with a vehicle plugged in; phase_wait_s: from the switch to the PWM. wake_up: what a sleeping vehicle is
+    shown, E or F; None: it is let sleep.
     """
 
     evse_id: int
@@ -143,6 +159,10 @@ class EvseConfig:
     upstream_rcd: str = ""
     period_s: float = 0.010
     longest_lease_s: float = LONGEST_LEASE_S
+    has_temperature: bool = False
+    switches_phases: bool = False
+    phase_wait_s: float = 60.0
+    wake_up: PilotOutput | None = None
 
 
 @dataclass(slots=True)
@@ -176,6 +196,7 @@ class PilotMachine:
         self.proximity = Proximity()
         self.self_test = SelfTest(now if config.has_rcd_test else None)
         self.protection = Protection(config.phases)
+        self.thermal = Thermal(now) if config.has_temperature else None
         self.plug = PlugState.UNKNOWN
         self.plug_count = 0
         self.cycles = 0
@@ -203,6 +224,10 @@ class PilotMachine:
         self._locked_out_until = float("-inf")
         self._needs_test = False
         self._phases_latched: int | None = None
+        self._phases_settled_at = float("-inf")
+        self._has_asked = False  # under this PWM
+        self._was_woken = False  # in this plug-in
+        self._awake_at = float("-inf")
         self._key: tuple[object, ...] = ()
         self._texts_key: tuple[int, int] = (-1, -1)
         self._texts: tuple[str, ...] = ()
@@ -289,6 +314,9 @@ class PilotMachine:
             self._apply(Event.PROVEN_CLOSED, now)
         if self._state_until is not None and now >= self._state_until - TOLERANCE_S:
             self._apply(Event.TIME_UP, now)
+        drowsy_at = self._drowsy_at()
+        if drowsy_at is not None and now >= drowsy_at - TOLERANCE_S:
+            self._apply(Event.DROWSY, now)
         if self.supply not in ENERGISED:
             against |= self._against_closing(now)
             if not against and self.supply is before:
@@ -319,8 +347,13 @@ class PilotMachine:
         elif target is Supply.SHOWING_FAULT:
             self._state_until = now + SHOW_F_S
             self.plateau.blind(float("inf"))
-        elif left is Supply.SHOWING_FAULT:
+        elif target is Supply.WAKING:
+            self._state_until = now + WAKE_S
+            self._was_woken = True
+            self.plateau.blind(float("inf"))
+        elif left in _BLINDING:
             self.plateau.blind(now + LINE_SETTLE_S)
+            self._awake_at = now + AFTER_WAKING_S if left is Supply.WAKING else self._awake_at
         if target in PULSING and left not in PULSING:
             self._begin_pwm(now)
         if target is not Supply.IDLE and self.self_test.is_running:
@@ -331,14 +364,23 @@ class PilotMachine:
         self._raised_at = now
         self.diode_seen_good = False  # rule 4
         self._low_bad_at = None
+        self._has_asked = False
         self.outputs.duty_pct = None
         if self._phases_latched is None and self.permit is not None:
             self._phases_latched = min(self.permit.phases, self.config.phases)
 
+    def _drowsy_at(self) -> float | None:
+        """Return when a vehicle that only waits in B is to be woken (rule 9)."""
+        if self.config.wake_up is None or self._was_woken or self._has_asked or self.supply is not Supply.OFFERING:
+            return None
+        if self.plateau.state is not PilotState.B:
+            return None
+        return max(self._pwm_since, self.plateau.since_s) + DROWSY_S
+
     # --- seeing ---------------------------------------------------------------------------------------------------------
 
     def _see_pilot(self, inputs: Inputs, now: float) -> None:
-        if self.supply is Supply.SHOWING_FAULT:
+        if self.supply in _BLINDING:
             return
         self.plateau.sampled(inputs.high_v, inputs.high_at_s, now)
         if self.plateau.state not in (PilotState.B, PilotState.C, PilotState.D) or (
@@ -348,6 +390,7 @@ class PilotMachine:
         if self.supply not in PULSING:
             self._low_bad_at = None
             return
+        self._has_asked = self._has_asked or self._vehicle() is Event.ASKING
         self._see_low_plateau(inputs, now)
 
     def _see_low_plateau(self, inputs: Inputs, now: float) -> None:
@@ -373,6 +416,7 @@ class PilotMachine:
             self.plug_count += 1
             self._plugged_at = now
             self._wish = None
+            self._was_woken = False
             self.proximity.plugged()
         if self.config.cable_a is None:
             is_plugged = self.plug is PlugState.PLUGGED
@@ -384,6 +428,7 @@ class PilotMachine:
             self._spent_record = self.permit.charging_record_id
         self._drop_permit(Reason.NO_PERMIT)
         self._phases_latched = None
+        self._was_woken = False
         self.proximity.unplugged()
 
     def _see_devices(self, inputs: Inputs, now: float) -> None:
@@ -397,6 +442,26 @@ class PilotMachine:
         if self.config.has_lock:
             self.lock.step(self._lock_wanted(), inputs.locked, self._may_unlock(), now)
         self.protection.judge(self.signalled_a, self.supply in ENERGISED, now)
+        if self.thermal is not None:
+            self.thermal.sampled(inputs.temperature_c, inputs.temperature_at_s, now)
+        self._switch_phases(now)
+
+    @property
+    def _phases_wanted(self) -> int | None:
+        """What the relay is to become with this vehicle plugged in; None: what it is (rule 8)."""
+        if not self.config.switches_phases or self._phases_latched is None or self.permit is None:
+            return None
+        wanted = min(self.permit.phases, self.config.phases)
+        return None if wanted == self._phases_latched or self.permit.max_current_a < LEAST_A else wanted
+
+    def _switch_phases(self, now: float) -> None:
+        """Invariant 18: only with the contactor proven open, and where the line has been steady since the last pass."""
+        wanted = self._phases_wanted
+        if wanted is None or self.supply is not Supply.IDLE or self.outputs.pilot is not PilotOutput.X1:
+            return
+        if self.mirror.is_proven_open:
+            self._phases_latched = wanted
+            self._phases_settled_at = now + self.config.phase_wait_s
 
     def _is_test_due(self, inputs: Inputs, now: float) -> bool:
         """With the contactor proven open and X1: after each session, and before a close when the last is too old."""
@@ -440,6 +505,7 @@ class PilotMachine:
         report("rcd_self_test", self.self_test.has_failed)
         report("emergency_stop", inputs.estop_pressed is Level.YES)
         report("mains_lost", inputs.mains_absent is Level.YES)
+        report("ground_lost", inputs.ground_lost is Level.YES)
         report("input_unreadable", self._is_input_unreadable(inputs))
         report("output_failed", inputs.outputs_failed is not Level.NO)
         if self.config.has_lock:
@@ -461,6 +527,7 @@ class PilotMachine:
         return (
             inputs.estop_pressed is unknown
             or inputs.mains_absent is unknown
+            or inputs.ground_lost is unknown
             or inputs.rcd_tripped is unknown
             or inputs.rcd_error is unknown
             or (self.config.has_lock and inputs.locked is unknown)
@@ -505,6 +572,9 @@ class PilotMachine:
         report("over_current_high", protection.is_far_over_current)
         report("over_voltage", protection.is_over_voltage)
         report("under_voltage", protection.is_under_voltage)
+        if self.thermal is not None:
+            report("over_temperature", self.thermal.is_too_warm)
+            report("temperature_lost", self.thermal.is_lost)
 
     # --- deciding -------------------------------------------------------------------------------------------------------
 
@@ -530,11 +600,16 @@ class PilotMachine:
 
     @property
     def allowed_a(self) -> float:
-        """The least of permit, cable and hardware, amperes; 0 without a permit or a known cable."""
+        """The least of permit, cable, hardware and warmth, amperes; 0 without a permit or a known cable."""
         cable_a = self.cable_a
         if self.permit is None or cable_a is None:
             return 0.0
-        return min(self.permit.max_current_a, cable_a, self.config.hardware_max_a)
+        return min(self.permit.max_current_a, cable_a, self.config.hardware_max_a, self.thermal_a)
+
+    @property
+    def thermal_a(self) -> float:
+        """What warmth allows, amperes; inf while it limits nothing."""
+        return float("inf") if self.thermal is None else self.thermal.limit_a(self.config.hardware_max_a)
 
     @property
     def signalled_a(self) -> float:
@@ -549,15 +624,19 @@ class PilotMachine:
         if self.plateau.state is PilotState.A:
             against |= Reason.NO_VEHICLE.bit
         elif self.plateau.state in _UNSEEN_STATES:
-            against |= Reason.PILOT_UNUSABLE.bit
+            against |= Reason.PILOT_UNUSABLE.bit if self.supply is not Supply.WAKING else 0
         elif self.cable_a is None:
             against |= Reason.CABLE_UNKNOWN.bit
         if self.permit is None:
             against |= self._no_permit.bit
         elif self.permit.max_current_a < LEAST_A:
             against |= Reason.PERMIT_BELOW_6_A.bit
-        elif not against and not self.allowed_a >= LEAST_A:
+        elif self.thermal_a < LEAST_A:
+            against |= Reason.TOO_WARM.bit
+        elif not against and self.supply is not Supply.WAKING and not self.allowed_a >= LEAST_A:
             against |= Reason.CABLE_OR_BOARD_BELOW_6_A.bit
+        if self._phases_wanted is not None:
+            against |= Reason.SWITCHING_PHASES.bit
         if self._wish is False and self.config.has_lock:
             against |= Reason.UNLOCK_WISHED.bit
         if self.supply not in PULSING and self.supply is not Supply.STOPPING:
@@ -573,6 +652,10 @@ class PilotMachine:
             against |= Reason.NOT_PROVEN_OPEN.bit
         if now < self._raised_at + UPWARD_S - TOLERANCE_S:
             against |= Reason.DUTY_PACED.bit
+        if now < self._awake_at - TOLERANCE_S:
+            against |= Reason.WAKING.bit
+        if now < self._phases_settled_at - TOLERANCE_S:
+            against |= Reason.SWITCHING_PHASES.bit
         return against
 
     def _against_waiting(self, now: float) -> int:
@@ -592,6 +675,8 @@ class PilotMachine:
         if self._vehicle() is Event.WAITING:
             vented = self.plateau.state is PilotState.B
             against |= Reason.VEHICLE_NOT_ASKING.bit if vented else Reason.NO_VENTILATION.bit
+        elif self.supply is Supply.WAKING:
+            return against | Reason.WAKING.bit
         elif self.supply not in PULSING:
             return against  # X1: the reasons against offering are the story
         elif not self.plateau.is_steady or now < self.plateau.since_s + ASKING_S - TOLERANCE_S:
@@ -625,7 +710,11 @@ class PilotMachine:
             out.pilot = PilotOutput.X2
             self._steer_duty(now)
         else:
-            out.pilot = PilotOutput.F if self.supply is Supply.SHOWING_FAULT else PilotOutput.X1
+            out.pilot = PilotOutput.X1
+            if self.supply is Supply.SHOWING_FAULT:
+                out.pilot = PilotOutput.F
+            elif self.supply is Supply.WAKING and self.config.wake_up is not None:
+                out.pilot = self.config.wake_up
             out.duty_pct = None
 
     def _steer_duty(self, now: float) -> None:
@@ -660,6 +749,8 @@ class PilotMachine:
             out.rcd_test,
             self.proximity.latched,
             self.self_test.step,
+            self.thermal_a,
+            out.phases,
             None if self.permit is None else self.permit.charging_record_id,
         )
         self.has_changed = key != self._key
@@ -679,7 +770,9 @@ class PilotMachine:
     def facts(self, now: float) -> EvseFacts:
         """Return a snapshot for the station."""
         out, inputs = self.outputs, self._inputs
-        hidden = out.pilot is PilotOutput.F or self.plateau.is_blind
+        hidden = out.pilot in (PilotOutput.E, PilotOutput.F) or self.plateau.is_blind
+        thermal, thermal_a = self.thermal, self.thermal_a
+        warmth_c = thermal.temperature_c if thermal is not None else None
         return EvseFacts(
             evse_id=self.config.evse_id,
             run_id=self.run_id,
@@ -700,6 +793,8 @@ class PilotMachine:
             blocked_by=self.blocked_by,
             cycles=self.cycles,
             under_load_opens=self.under_load_opens,
+            temperature_c=None if warmth_c is None else float(round(warmth_c)),
+            thermal_a=None if thermal_a == float("inf") else thermal_a,
         )
 
     # --- time -----------------------------------------------------------------------------------------------------------
@@ -713,13 +808,15 @@ class PilotMachine:
         if self.has_changed:
             return now + period  # what this pass changed may allow the next thing
         due = [
-            self.plateau.deadline(self._inputs.high_at_s, now) if self.supply is not Supply.SHOWING_FAULT else None,
+            self.plateau.deadline(self._inputs.high_at_s, now) if self.supply not in _BLINDING else None,
             self.mirror.deadline(now),
             self.self_test.deadline(),
             self.protection.deadline(now),
             self._state_until,
             self._locked_out_until,
             self.permit_until_s,
+            self.thermal.deadline() if self.thermal is not None else None,
+            self._drowsy_at(),
             *self._paced(),
             *self._watched(),
         ]
@@ -734,7 +831,14 @@ class PilotMachine:
         closes = self._closes[0] + CLOSES_PER_S if len(self._closes) == CLOSES else float("-inf")
         tested = self.self_test.passed_at_s
         expires = tested + 24 * 3600.0 if tested is not None and self.plug is PlugState.PLUGGED else float("-inf")
-        return self._raised_at + UPWARD_S, self._fell_at + RECLOSE_S, closes, expires
+        return (
+            self._raised_at + UPWARD_S,
+            self._fell_at + RECLOSE_S,
+            self._awake_at,
+            self._phases_settled_at,
+            closes,
+            expires,
+        )
 
     def _watched(self) -> tuple[float, ...]:
         """Times at which something that has begun has lasted long enough."""

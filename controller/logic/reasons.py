@@ -31,6 +31,9 @@ class Reason(Enum):
     DIODE_NOT_SEEN = 18, "the vehicle's pilot diode is not yet seen good (low plateau -12 V)"
     NOT_LOCKED = 19, "the connector is not locked"
     RECLOSE_PACED = 20, "waiting 5 s after the contactor opened, or after the start"
+    TOO_WARM = 21, "it is too warm inside to offer 6 A: waiting for it to cool"
+    WAKING = 22, "waking up the vehicle, which was offered current and did not ask for it"
+    SWITCHING_PHASES = 23, "switching between one phase and three, and waiting as the board file says"
 
     def __init__(self, position: int, text: str) -> None:
         self.bit = 1 << position

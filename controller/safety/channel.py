@@ -74,6 +74,7 @@ class EvseChannel:
             self._failed(error)
         self._read_lock()
         self._read_residual()
+        self._read_ground()
         self._read_analogue()
 
     def _read_lock(self) -> None:
@@ -96,6 +97,15 @@ class EvseChannel:
             inputs.rcd_tripped = Level.UNKNOWN
             self._failed(error)
 
+    def _read_ground(self) -> None:
+        if self.ports.ground is None:
+            return
+        try:
+            self.inputs.ground_lost = level(not self.ports.ground.is_active())
+        except DeviceError as error:
+            self.inputs.ground_lost = Level.UNKNOWN
+            self._failed(error)
+
     def _read_analogue(self) -> None:
         inputs, ports = self.inputs, self.ports
         try:
@@ -104,13 +114,18 @@ class EvseChannel:
             inputs.low_v, inputs.low_at_s = reading.low_v, reading.low_at_s
         except DeviceError as error:
             self._failed(error)
-        if ports.proximity is None:
-            return
-        try:
-            proximity = ports.proximity.read()
-            inputs.proximity_ohm, inputs.proximity_at_s = proximity.resistance_ohm, proximity.at_s
-        except DeviceError as error:
-            self._failed(error)
+        if ports.proximity is not None:
+            try:
+                proximity = ports.proximity.read()
+                inputs.proximity_ohm, inputs.proximity_at_s = proximity.resistance_ohm, proximity.at_s
+            except DeviceError as error:
+                self._failed(error)
+        if ports.temperature is not None:
+            try:
+                warmth = ports.temperature.read()
+                inputs.temperature_c, inputs.temperature_at_s = warmth.temperature_c, warmth.at_s
+            except DeviceError as error:
+                self._failed(error)
 
     # --- deciding and writing -------------------------------------------------------------------------------------------
 
@@ -233,7 +248,7 @@ class EvseChannel:
         point.estop_pressed, point.mains_absent = inputs.estop_pressed, inputs.mains_absent
         point.is_testing = machine.self_test.step is not Step.RESTING
         point.tested_at_s = machine.self_test.passed_at_s
-        point.cable_a = machine.cable_a
+        point.cable_a, point.thermal_a = machine.cable_a, machine.thermal_a
         point.faults = machine.faults.ids
         point.is_explained = out.closed or machine.against != 0
         point.permit_until_s = machine.permit_until_s

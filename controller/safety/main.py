@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from controller.logic.invariants import Breach
 from controller.notify import Notifier, watchdog_period_s
+from controller.safety.latches import LatchPage
 from controller.safety.loop import SafetyLoop
 from controller.safety.realtime import enter_real_time
 from controller.safety.server import StationServer
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from controller.config import BoardConfig, StationConfig
 
 _log = logging.getLogger(__name__)
+
+LATCHES = "latches.page"  # in the run directory
 
 
 def run(config: StationConfig, board: BoardConfig, ready: Callable[[], None]) -> int:
@@ -37,6 +40,7 @@ def run(config: StationConfig, board: BoardConfig, ready: Callable[[], None]) ->
             uuid.uuid4().hex,
             told=_log_breaches,
             monotonic=wiring.buses.monotonic,
+            latches=LatchPage(config.run_dir / LATCHES, len(wiring.evses)),
         )
         try:
             server = StationServer(config.safety_socket)

@@ -12,6 +12,7 @@ from controller.hal import (
     PilotSense,
     ProximitySense,
     ResidualCurrent,
+    TemperatureSense,
     Watchdog,
 )
 from controller.logic.pilot import EvseConfig
@@ -19,7 +20,10 @@ from controller.logic.pilot import EvseConfig
 
 @dataclass(frozen=True, slots=True)
 class EvsePorts:
-    """One EVSE. proximity, lock: None for a tethered cable. residual: None where the device upstream protects."""
+    """One EVSE. proximity, lock: None for a tethered cable. residual: None where the device upstream protects.
+
+    temperature, ground: None where there is no such sensor. ground: active while the protective conductor is there.
+    """
 
     config: EvseConfig
     pilot_driver: PilotDriver
@@ -28,6 +32,8 @@ class EvsePorts:
     proximity: ProximitySense | None = None
     lock: ConnectorLock | None = None
     residual: ResidualCurrent | None = None
+    temperature: TemperatureSense | None = None
+    ground: DigitalInput | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ from controller.logic.evse import (
 from controller.logic.inputs import Level
 from controller.logic.invariants import Breach
 from controller.safety.channel import EvseChannel, level
+from controller.safety.latches import Latches
 from controller.safety.ports import BoardPorts, EvsePorts
 
 HEARTBEAT_S = 0.5  # facts are told at least this often
@@ -48,7 +49,7 @@ class SafetySupervisor:
     """All EVSEs of a board. run_id: new at each start of the process. Outputs are driven safe before anything is read.
 
     told: called with breaches, for a log outside the loop. monotonic: the clock that tells a stalled loop; None in a simulation
-    that passes only when something happens.
+    that passes only when something happens. latches: where faults are noted that only a reset clears, or the vehicle's leaving.
     """
 
     def __init__(
@@ -61,9 +62,15 @@ class SafetySupervisor:
         on_breach: OnBreach = OnBreach.LATCH,
         told: Callable[[Sequence[Breach]], None] | None = None,
         monotonic: Callable[[], float] | None = None,
+        latches: Latches | None = None,
     ) -> None:
         self.channels = {ports.config.evse_id: EvseChannel(ports, now, run_id) for ports in evses}
         self._all = tuple(self.channels.values())
+        self._latches = latches
+        if latches is not None:
+            for place, channel in enumerate(self._all):
+                channel.machine.faults.restore(latches.restored(place))
+        self._noted_faults = [-1] * len(self._all)  # versions of the fault books
         self._board = board
         self._on_breach = on_breach
         self._told = told
@@ -152,6 +159,7 @@ class SafetySupervisor:
         for channel in channels:
             channel.write()
         breaches = self._judge(now)
+        self._note_latches()
         self.passes += 1
         breaches += self._kick(now)
         if breaches and self._on_breach is OnBreach.RAISE:
@@ -176,6 +184,15 @@ class SafetySupervisor:
                 self._has_news[channel.config.evse_id] = True
         self._tell(found)
         return found
+
+    def _note_latches(self) -> None:
+        if self._latches is None:
+            return
+        for place, channel in enumerate(self._all):
+            faults = channel.machine.faults
+            if faults.version != self._noted_faults[place]:
+                self._noted_faults[place] = faults.version
+                self._latches.note(place, faults.latched)
 
     def _tell(self, found: list[Breach]) -> None:
         if not found:

@@ -26,7 +26,8 @@ _LOCAL = "local_limit.{}"
 class Feed:
     """One EVSE as the supply sees it. ready_at: authorised and connected since (what relative schedules count from).
 
-    latched_phases: what this plug-in's first offer was made for; the safety process keeps to it until the EV has left.
+    latched_phases: what this plug-in's first offer was made for; the safety process keeps to it until the EV has left, unless the
+    board switches phases under way. thermal_a: what warmth allows, None while it limits nothing; temperature_c: of the enclosure.
     """
 
     board: EvseBoard
@@ -39,12 +40,14 @@ class Feed:
     record_id: str | None = None  # of the permit that stands
     offer: Offer | None = None
     latched_phases: int | None = None
+    thermal_a: float | None = None
+    temperature_c: float | None = None
 
     @property
     def can_switch_phases(self) -> bool:
         """Whether the EV can be kept to one phase from now on."""
         has_switch = getattr(self.board.contactor.settings, "phase_pin", None) is not None
-        return has_switch and self.latched_phases in (None, 1)
+        return has_switch and (self.board.phase_switching or self.latched_phases in (None, 1))
 
 
 class Supply:
@@ -164,6 +167,9 @@ class Supply:
         cable_a = board.cable_a if board.tethered else feed.cable_a
         if cable_a is not None:
             limits.append(Limit("cable", float(cable_a), "cable_a" if board.tethered else "the cable's coding"))
+        if feed.thermal_a is not None:
+            warmth = f"{feed.temperature_c:g} °C inside" if feed.temperature_c is not None else "it is too warm inside"
+            limits.append(Limit("thermal", feed.thermal_a, warmth))
         if (local := self._local[board.id]) is not None:
             limits.append(Limit("local", local, "set at the station"))
         if (lost := feed.meter.limit_a()) is not None:

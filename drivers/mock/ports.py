@@ -20,6 +20,7 @@ from controller.hal import (
     MirrorReading,
     PilotReading,
     ProximityReading,
+    TemperatureReading,
     TokenRead,
 )
 from controller.logic.values import IdTokenType, MeterReading
@@ -85,6 +86,8 @@ class World(Protocol):
     def imply_kicks(self, kicking: bool) -> None: ...
     def pilot(self, evse: int) -> tuple[float, float]: ...
     def proximity_ohm(self, evse: int) -> float: ...
+    def temperature_c(self, evse: int) -> float: ...
+    def ground(self, evse: int) -> bool: ...
     def mirror(self, evse: int) -> tuple[bool, bool]: ...
     def lock_feedback(self, evse: int) -> bool: ...
     def rcd(self, evse: int) -> tuple[bool, bool]: ...
@@ -117,6 +120,19 @@ class SimProximity(_OfEvse):
     def read(self) -> ProximityReading:
         self._need_adc("proximity")
         return ProximityReading(self._plant.proximity_ohm(self._evse), self._plant.now)
+
+
+class SimTemperature(_OfEvse):
+    def read(self) -> TemperatureReading:
+        self._need_adc("temperature sensor")
+        return TemperatureReading(self._plant.temperature_c(self._evse), self._plant.now)
+
+
+class SimGround(_OfEvse):
+    """Active while the protective conductor is there."""
+
+    def is_active(self) -> bool:
+        return self._plant.ground(self._evse)
 
 
 class SimPilotDriver(_OfEvse):

@@ -23,6 +23,7 @@ _SERVED = {
     "contactor": ("gpio",),
     "lock": ("motor",),
     "residual": ("gpio",),
+    "temperature": ("ntc",),
     "meter": ("modbus",),
     "reader": ("pn532", "ascii_line"),
 }
@@ -51,7 +52,7 @@ class OutputLine:
 
 @dataclass(frozen=True, slots=True)
 class InputLine:
-    """A line that the plant drives. role: mirror_open, auxiliary, locked, rcd_trip, rcd_error, mains or estop."""
+    """A line that the plant drives. role: mirror_open, auxiliary, locked, rcd_trip, rcd_error, ground, mains or estop."""
 
     pin: int
     role: str
@@ -65,7 +66,7 @@ class InputLine:
 
 @dataclass(frozen=True, slots=True)
 class AnalogInput:
-    """A converter's channel. role: pilot_high, pilot_low or proximity."""
+    """A converter's channel. role: pilot_high, pilot_low, proximity or temperature. thermistor: ohms at 25 degC and B value."""
 
     chip: int
     channel: int
@@ -75,18 +76,24 @@ class AnalogInput:
     offset_v: float = 0.0
     pull_up_ohm: float = 1000.0
     supply_v: float = 3.3
+    thermistor: tuple[float, float] = (10000.0, 3950.0)
 
     def write(self, page: AnalogPage, plant: Plant) -> None:
         page.write_channel(self.chip, self.channel, self._curve(plant))
 
     def _curve(self, plant: Plant) -> Curve:
-        if self.role == "proximity":
-            ohms = plant.evses[self.evse].proximity_ohm()
+        if self.role in ("proximity", "temperature"):
+            model = plant.evses[self.evse]
+            ohms = model.proximity_ohm() if self.role == "proximity" else self._thermistor_ohm(model.temperature_c())
             share = 1.0 if math.isinf(ohms) else ohms / (ohms + self.pull_up_ohm)
             return Curve.steady(self.supply_v * share)
         high, low = plant.pilot_curves(self.evse)
         curve = high if self.role == "pilot_high" else low
         return curve.scaled(1 / self.scale, self.offset_v / self.scale)
+
+    def _thermistor_ohm(self, temperature_c: float) -> float:
+        nominal_ohm, beta_k = self.thermistor
+        return nominal_ohm * math.exp(beta_k * (1 / (temperature_c + 273.15) - 1 / 298.15))
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +172,8 @@ def _sections(board: BoardConfig) -> list[DeviceSection]:
             evse.contactor,
             evse.lock,
             evse.residual,
+            evse.temperature,
+            evse.ground,
             evse.meter,
         )
         found += [section for section in devices if section is not None]
@@ -225,6 +234,8 @@ def _inputs(board: BoardConfig) -> list[InputLine]:
             lines.append(InputLine(residual.trip_pin, "rcd_trip", evse.id, residual.active_low))
             if residual.error_pin is not None:
                 lines.append(InputLine(residual.error_pin, "rcd_error", evse.id, residual.active_low))
+        if evse.ground is not None:
+            lines.append(InputLine(evse.ground.settings.pin, "ground", evse.id, evse.ground.settings.active_low))
     return lines
 
 
@@ -245,6 +256,19 @@ def _analog(evse: EvseBoard, adcs: dict[str, int]) -> list[AnalogInput]:
                 evse.id,
                 pull_up_ohm=divider.pull_up_ohm,
                 supply_v=divider.supply_v,
+            )
+        )
+    if evse.temperature is not None:
+        ntc = evse.temperature.settings
+        found.append(
+            AnalogInput(
+                adcs[ntc.adc],
+                ntc.channel,
+                "temperature",
+                evse.id,
+                pull_up_ohm=ntc.pull_up_ohm,
+                supply_v=ntc.supply_v,
+                thermistor=(ntc.nominal_ohm, ntc.beta_k),
             )
         )
     return found

@@ -174,6 +174,8 @@ class World:
                 return plant.mirror(evse)[0]
             case "locked":
                 return plant.lock_feedback(evse)
+            case "ground":
+                return plant.ground(evse)
             case "rcd_trip":
                 return plant.rcd(evse)[0]
             case _:

@@ -224,6 +224,8 @@ class EvseModel:
             self.high.curve,
             self.low.curve,
             self.proximity_ohm(),
+            self.temperature_c(),
+            "ground" in self.faults,
             self.mirror(),
             self.bolt.is_locked(now),
             self.rcd.is_tripped,

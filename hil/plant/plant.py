@@ -195,6 +195,13 @@ class Plant:
         self.touch()
         return self.evses[evse].bolt.is_locked(self._now)
 
+    def temperature_c(self, evse: int) -> float:
+        return self.evses[evse].temperature_c()
+
+    def ground(self, evse: int) -> bool:
+        """Return whether the earth monitor sees the protective conductor."""
+        return "ground" not in self.evses[evse].faults
+
     def rcd(self, evse: int) -> tuple[bool, bool]:
         """Return (tripped, error)."""
         self.touch()

@@ -8,17 +8,20 @@ from dataclasses import replace
 
 from controller.config.board import BoardConfig
 from controller.logic.evse import EvseFacts, Heartbeat, Permit, PermitWithdrawn, StationMessage
+from controller.safety.latches import Latches
 from controller.safety.ports import BoardPorts, EvsePorts
 from controller.safety.supervisor import OnBreach, SafetySupervisor
 from controller.wiring_safety import evse_config
 from drivers.mock.ports import (
     SimContactor,
+    SimGround,
     SimInput,
     SimLock,
     SimPilotDriver,
     SimPilotSense,
     SimProximity,
     SimResidual,
+    SimTemperature,
     SimWatchdog,
 )
 from hil.plant.plant import Plant
@@ -45,6 +48,7 @@ class SimSafety:
         run_id: str,
         on_facts: Callable[[Sequence[EvseFacts]], None],
         on_failure: Callable[[BaseException], None],
+        latches: Latches,
         *,
         implies_renewals: bool = True,
     ) -> None:
@@ -65,6 +69,7 @@ class SimSafety:
             loop.time(),
             run_id,
             on_breach=OnBreach.RAISE,
+            latches=latches,
         )
         self._unsubscribe = plant.subscribe(self._wake)
         self._wake()
@@ -194,6 +199,8 @@ class SimSafety:
             proximity=SimProximity(plant, evse_id) if built.proximity is not None else None,
             lock=SimLock(plant, evse_id) if built.lock is not None else None,
             residual=SimResidual(plant, evse_id) if built.residual is not None else None,
+            temperature=SimTemperature(plant, evse_id) if built.temperature is not None else None,
+            ground=SimGround(plant, evse_id) if built.ground is not None else None,
         )
 
 

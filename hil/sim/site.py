@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from controller.config.board import BoardConfig
 from controller.logic.evse import StationMessage
 from controller.logic.invariants import Breach
+from controller.safety.latches import LatchMemory
 from controller.safety.supervisor import InvariantBroken
 from hil.plant.plant import Plant
 from hil.sim.link import SimLink
@@ -39,6 +40,7 @@ class Site:
         self._on_failure = on_failure
         self._implies_renewals = implies_renewals
         self._starts = 0
+        self._latches = LatchMemory()
         self.plant = plant
         self._time = PlantTime(plant, self._loop)
         self.witness = PlantWatch(plant, self._fail_by)
@@ -65,6 +67,7 @@ class Site:
             f"run-{self._starts}",
             self.link.facts,
             self._on_failure,
+            self._latches,
             implies_renewals=self._implies_renewals,
         )
         self.link.safety_started(self.safety)
@@ -80,6 +83,7 @@ class Site:
     def cut_power(self) -> None:
         """All supply is gone for a moment. What runs on it is the caller's to kill, but for the safety process."""
         self.kill_safety()
+        self._latches = LatchMemory()
         self.plant.power_cut()
 
     # --- the station process, as seen from here

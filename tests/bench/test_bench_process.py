@@ -33,6 +33,8 @@ class Drivers:
         evse_board = board.evses[evse - 1]
         for family in ("pilot_driver", "pilot_sense", "proximity", "contactor", "lock", "residual", "meter"):
             setattr(self, family, registry.build(getattr(evse_board, family), self.buses))
+        self.temperature = registry.build(evse_board.temperature, self.buses)
+        self.ground = registry.build(evse_board.ground, self.buses)
         self.readers = [registry.build(section, self.buses) for section in board.readers]
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._kick, daemon=True)
@@ -123,6 +125,16 @@ def test_inputs_and_bus_fault_reach_the_drivers(bench_process, drivers):
         drivers.pilot()
     bench_process.bench.verb("fault", kind="adc", clear=True)
     drivers.pilot()
+
+
+def test_warmth_and_earth_reach_the_drivers(bench_process, drivers):
+    drivers.pilot()
+    assert drivers.temperature.read().temperature_c == pytest.approx(25, abs=0.5) and drivers.ground.is_active()
+    bench_process.bench.verb("fault", evse=1, kind="over_temperature", value=70)
+    bench_process.bench.verb("fault", evse=1, kind="ground")
+    bench_process.until(lambda: not drivers.ground.is_active(), 0.2)
+    drivers.pilot()
+    assert drivers.temperature.read().temperature_c == pytest.approx(70, abs=0.5)
 
 
 def test_one_shot_opens_within_250_ms_of_the_last_kick(bench_process, drivers):

@@ -166,6 +166,31 @@ def test_a_tethered_board_needs_no_proximity_and_no_lock(tmp_path: Path) -> None
             ],
         ),
         (
+            [("tethered = false", "tethered = false\nphase_switching = true"), ("phase_pin = 26\n", "")],
+            [
+                "b.toml [evse.1] phase_switching = true: needs phases = 3 and a phase relay: 'phase_pin' in "
+                "[evse.contactor]"
+            ],
+        ),
+        (
+            [("tethered = false", 'tethered = false\nwake_up = "B"\nphase_wait_s = 5')],
+            [
+                'b.toml [evse.1] wake_up = "B": must be one of "off", "E", "F"',
+                "b.toml [evse.1] phase_wait_s = 5: must be 10 to 600 s",
+            ],
+        ),
+        (
+            [
+                (
+                    '[evse.temperature]\ntype = "ntc"\nadc = "one"\nchannel = 3',
+                    '[evse.temperature]\ntype = "ntc"\nadc = "one"\nchannel = 2',
+                )
+            ],
+            [
+                "b.toml [evse.1.temperature] channel = 2: the channel is already taken by b.toml [evse.1.proximity] channel = 2"
+            ],
+        ),
+        (
             [("tethered = false", "tethered = false\ncable_a = 32")],
             ["b.toml [evse.1] cable_a = 32: only an attached cable has it; a socket reads PP"],
         ),

@@ -38,6 +38,9 @@ MOVES = {
     (Supply.STOPPING, Event.WAITING): Supply.OPENING,
     (Supply.STOPPING, Event.TIME_UP): Supply.OPENING,
     (Supply.PAUSING, Event.REFUSED): Supply.OPENING,
+    # the vehicle sleeps, and is woken
+    (Supply.OFFERING, Event.DROWSY): Supply.WAKING,
+    **{(Supply.WAKING, event): Supply.IDLE for event in (Event.ABSENT, Event.REFUSED, Event.TIME_UP)},
     # proven open again
     (Supply.PAUSING, Event.PROVEN_OPEN): Supply.OFFERING,
     (Supply.OPENING, Event.PROVEN_OPEN): Supply.IDLE,

@@ -10,16 +10,19 @@ from controller.logic.evse import EvseFacts, Permit, PermitWithdrawn
 from controller.logic.invariants import Breach
 from controller.logic.pilot import EvseConfig
 from controller.logic.plant_monitor import PlantMonitor
+from controller.safety.latches import LatchMemory
 from controller.safety.ports import BoardPorts, EvsePorts
 from controller.safety.supervisor import OnBreach, SafetySupervisor
 from drivers.mock.ports import (
     SimContactor,
+    SimGround,
     SimInput,
     SimLock,
     SimPilotDriver,
     SimPilotSense,
     SimProximity,
     SimResidual,
+    SimTemperature,
     SimWatchdog,
 )
 from hil.plant.plant import Plant
@@ -44,6 +47,7 @@ class SafetyWorld:
         seed: int = 0,
         wrap: Any = None,
         phase_relay: bool = False,
+        earth_monitor: bool = False,
         **config: Any,
     ) -> None:
         ids = tuple(range(1, evses + 1))
@@ -54,6 +58,7 @@ class SafetyWorld:
         self.now = START_S
         self.ticked = ticked
         self.config = config
+        self.earth_monitor = earth_monitor
         self.wrap: Callable[[str, Any], Any] = wrap or (lambda name, port: port)
         self.watchdog = SimWatchdog(self.plant, implied=not ticked)
         self.plant_monitor = PlantMonitor(ids)
@@ -69,6 +74,7 @@ class SafetyWorld:
         self._tick_at = START_S
         self._changed = True
         self.starts = 0
+        self.latches = LatchMemory()
         self.supervisor = self._start()
         self.plant.subscribe(self._on_change)
         self._pass()
@@ -86,6 +92,8 @@ class SafetyWorld:
             "proximity": None if tethered else SimProximity(self.plant, evse),
             "lock": None if tethered else SimLock(self.plant, evse),
             "residual": SimResidual(self.plant, evse),
+            "temperature": SimTemperature(self.plant, evse) if config.has_temperature else None,
+            "ground": SimGround(self.plant, evse) if self.earth_monitor else None,
         }
         return EvsePorts(config=config, **{name: self.wrap(name, port) for name, port in made.items()})
 
@@ -101,6 +109,7 @@ class SafetyWorld:
             f"run-{self.starts}",
             on_breach=OnBreach.RAISE,
             monotonic=(lambda: self.now) if self.ticked else None,
+            latches=self.latches,
         )
 
     # --- what happens ---------------------------------------------------------------------------------------------------

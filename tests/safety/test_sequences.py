@@ -11,7 +11,17 @@ from collections.abc import Callable
 
 import pytest
 
-from controller.logic.evse import ContactorState, FaultReset, LockState, LockWish, Measurements, PilotState, PlugState
+from controller.hal import DeviceSilent
+from controller.logic.evse import (
+    ContactorState,
+    FaultReset,
+    LockState,
+    LockWish,
+    Measurements,
+    PilotOutput,
+    PilotState,
+    PlugState,
+)
 from tests.safety.safety_world import PERIOD_S, SafetyWorld
 
 Make = Callable[..., SafetyWorld]
@@ -609,3 +619,189 @@ class Unmoved:
 
     def is_locked(self) -> bool:
         return False
+
+
+# --- warmth, earth, sleepers, phases -----------------------------------------------------------------------------------------
+
+
+def warm(world: SafetyWorld, temperature_c: float | None) -> None:
+    clear = {"clear": True} if temperature_c is None else {"value": temperature_c}
+    world.verb("fault", evse=1, kind="over_temperature", **clear)
+    world.run(11.0)  # without other news the next look at the sensor may be 10 s away
+
+
+def test_warmth_lowers_the_offer_stops_at_71_and_gives_back_below_68(make: Make) -> None:
+    world = make(has_temperature=True)
+    world.charge()
+    world.permit(amps=32.0)
+    world.run(6.0)
+    assert world.facts().signalled_a == pytest.approx(32.0, abs=0.1)
+    warm(world, 67.0)
+    assert world.facts().signalled_a == pytest.approx(21.0, abs=0.1) and world.contact_closed()
+    assert (world.facts().temperature_c, world.facts().thermal_a) == (67.0, 21.0)
+    warm(world, 70.0)  # 5 A: less than can be offered
+    assert world.pilot_output() == "X1" and not world.contact_closed() and not world.facts().faults
+    assert any("too warm" in reason for reason in world.facts().blocked_by)
+    warm(world, 71.0)
+    assert world.facts().faults == ("over_temperature",)
+    warm(world, 68.5)
+    assert world.facts().faults == ("over_temperature",) and not world.contact_closed()
+    warm(world, 60.0)
+    assert world.facts().faults == ()
+    time_until(world, world.contact_closed, 20.0)
+    assert world.facts().signalled_a == pytest.approx(32.0, abs=0.1)
+
+
+def test_a_stop_for_warmth_gives_the_vehicle_its_time(make: Make) -> None:
+    world = make(has_temperature=True)
+    world.charge(ignores_pwm_off=True)
+    world.verb("fault", evse=1, kind="over_temperature", value=80.0)
+    stopped = time_until(world, lambda: world.pilot_output() == "X1", 11.0)
+    assert stopped <= 10.1
+    assert time_until(world, lambda: not world.contact_closed(), 7.0) == pytest.approx(6.0, abs=0.1)
+
+
+def test_a_temperature_sensor_that_fails_is_never_taken_for_cold(make: Make) -> None:
+    world = make(has_temperature=True)
+    world.charge()
+    port = world.supervisor.channels[1].ports.temperature
+
+    def fails() -> None:
+        raise DeviceSilent("temperature sensor", "no answer")
+
+    port.read = fails
+    assert time_until(world, lambda: not world.contact_closed(), 20.0) == pytest.approx(10.0, abs=4.0)
+    assert world.facts().faults == ("temperature_lost",) and world.facts().temperature_c is None
+
+
+def test_a_lost_protective_earth_opens_at_once_and_waits_30_s(make: Make) -> None:
+    world = make(earth_monitor=True)
+    world.charge()
+    world.verb("fault", evse=1, kind="ground")
+    assert time_until(world, lambda: not world.commanded(), 0.1) <= 0.050
+    assert "ground_lost" in world.facts().faults
+    world.run(1.0)
+    world.verb("fault", evse=1, kind="ground", clear=True)
+    world.permit(record="record-2")
+    assert time_until(world, world.contact_closed, 60.0) >= 29.0
+    assert world.facts().faults == ()
+
+
+@pytest.mark.parametrize("shown", [PilotOutput.E, PilotOutput.F])
+def test_a_sleeping_vehicle_is_woken_once(make: Make, shown: PilotOutput) -> None:
+    world = make(wake_up=shown)
+    world.run(1.0)
+    world.verb("plug_in", evse=1, ev={"sleepy": True})
+    world.permit()
+    offered = time_until(world, lambda: isinstance(world.pilot_output(), float), 5.0)
+    woken = time_until(world, lambda: world.pilot_output() == shown.value, 40.0)
+    assert woken == pytest.approx(30.0, abs=0.3) and offered < 2.0
+    assert world.facts().plug is PlugState.UNKNOWN and any("waking" in reason for reason in world.facts().blocked_by)
+    assert time_until(world, lambda: world.pilot_output() == "X1", 5.0) == pytest.approx(4.0, abs=0.05)
+    assert time_until(world, lambda: isinstance(world.pilot_output(), float), 5.0) == pytest.approx(0.75, abs=0.2)
+    time_until(world, world.contact_closed, 10.0)
+    assert world.facts().plug_count == 1
+    world.verb("pause", evse=1)
+    world.run(120.0)
+    assert isinstance(world.pilot_output(), float), "a vehicle that has asked before is full, not asleep"
+
+
+@pytest.mark.parametrize("wake_up", [None, PilotOutput.E])
+def test_a_vehicle_that_does_not_want_is_let_be(make: Make, wake_up: PilotOutput | None) -> None:
+    world = make(wake_up=wake_up)
+    world.run(1.0)
+    world.verb("plug_in", evse=1)
+    world.verb("pause", evse=1)
+    world.permit()
+    seen = []
+    for _ in range(300):
+        world.run(0.5)
+        seen.append(world.pilot_output())
+    shown = [output for output in seen if output in ("E", "F")]
+    assert len(shown) in ((0,) if wake_up is None else (7, 8, 9)), "once, and only where the board says so"
+
+
+def test_a_vehicle_that_leaves_while_it_is_woken_is_gone_afterwards(make: Make) -> None:
+    world = make(wake_up=PilotOutput.F)
+    world.run(1.0)
+    world.verb("plug_in", evse=1, ev={"sleepy": True})
+    world.permit()
+    time_until(world, lambda: world.pilot_output() == "F", 40.0)
+    world.permits.clear()
+    world.verb("unplug", evse=1)
+    world.run(6.0)
+    assert world.facts().plug is PlugState.UNPLUGGED and world.facts().record_id is None
+
+
+@pytest.mark.parametrize("ends", ["permit", "fault"])
+def test_waking_ends_at_once_with_the_permit_and_with_a_fault(make: Make, ends: str) -> None:
+    world = make(wake_up=PilotOutput.E)
+    world.run(1.0)
+    world.verb("plug_in", evse=1, ev={"sleepy": True})
+    world.permit()
+    time_until(world, lambda: world.pilot_output() == "E", 40.0)
+    if ends == "permit":
+        world.withdraw()
+    else:
+        world.verb("fault", kind="estop")
+    world.run(0.02)
+    assert world.pilot_output() == ("X1" if ends == "permit" else "F")
+
+
+@pytest.mark.parametrize(("before", "after"), [(1, 3), (3, 1)])
+@pytest.mark.parametrize("ev", [{}, {"ignores_pwm_off": True}])
+def test_phases_are_switched_under_way_with_everything_open_and_a_pause(
+    make: Make, before: int, after: int, ev: dict[str, object]
+) -> None:
+    world = make(phase_relay=True, switches_phases=True, phase_wait_s=20.0)
+    world.verb("plug_in", evse=1, ev={"phases": 3, **ev})
+    world.permit(phases=before)
+    time_until(world, world.contact_closed, 20.0)
+    world.run(10.0)
+    assert len(world.plant.evses[1].live_phases) == before
+    world.permit(phases=after)
+    world.run(0.05)
+    assert world.pilot_output() == "X1" and world.contact_closed(), "it gets its time to stop"
+    opened = time_until(world, lambda: not world.contact_closed(), 7.0)
+    assert opened <= 6.2
+    began = time_until(world, lambda: isinstance(world.pilot_output(), float), 40.0)
+    assert began >= 20.0 - 0.1
+    time_until(world, world.contact_closed, 10.0)
+    assert len(world.plant.evses[1].live_phases) == after
+    assert world.facts().under_load_opens == (1 if ev else 0)
+
+
+def test_phases_stand_where_the_board_does_not_switch_them(make: Make) -> None:
+    world = make(phase_relay=True)
+    world.verb("plug_in", evse=1, ev={"phases": 3})
+    world.permit(phases=3)
+    time_until(world, world.contact_closed, 20.0)
+    world.permit(phases=1)
+    world.run(30.0)
+    assert world.contact_closed() and len(world.plant.evses[1].live_phases) == 3
+
+
+def test_a_limit_below_6_a_switches_no_phases(make: Make) -> None:
+    world = make(phase_relay=True, switches_phases=True, phase_wait_s=10.0)
+    world.verb("plug_in", evse=1, ev={"phases": 3})
+    world.permit(phases=3)
+    time_until(world, world.contact_closed, 20.0)
+    world.permit(amps=0.0, phases=1)
+    world.run(30.0)
+    world.permit(phases=3)
+    time_until(world, world.contact_closed, 10.0)
+
+
+def test_a_latched_fault_outlives_the_safety_process_and_needs_its_reset(make: Make) -> None:
+    world = make()
+    world.charge()
+    world.verb("fault", kind="estop")
+    world.run(1.0)
+    world.kill_safety()
+    world.verb("fault", kind="estop", clear=True)
+    world.run(2.0)
+    world.restart_safety()
+    world.run(60.0)
+    assert world.facts().faults == ("emergency_stop",) and not world.commanded()
+    reset(world, "emergency_stop")
+    time_until(world, world.contact_closed, 60.0)

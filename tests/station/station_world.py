@@ -64,9 +64,14 @@ class FakeCsms:
 
 
 class World:
-    """Everything, and shorthands for tests. `variables` are initial values, as in `[ocpp.variables]`."""
+    """Everything, and shorthands for tests. `variables` are initial values, as in `[ocpp.variables]`.
 
-    def __init__(self, folder: Path, evses: int, variables: dict[str, str], **config: Any) -> None:
+    built: what differs from the mock board in each of its EVSEs.
+    """
+
+    def __init__(
+        self, folder: Path, evses: int, variables: dict[str, str], built: dict[str, Any], **config: Any
+    ) -> None:
         loop = asyncio.get_running_loop()
         self.folder = folder
         self.clock = VirtualClock(loop)
@@ -74,14 +79,15 @@ class World:
         self.variables = variables
         readers = [PlantReader("pn532", "uid", 1 if evses == 1 else None), PlantReader("line", "line", None)]
         self.plant = Plant(
-            [PlantEvse(id=each) for each in range(1, evses + 1)],
+            [PlantEvse(id=each, has_phase_relay="phase_switching" in built) for each in range(1, evses + 1)],
             loop.time(),
             readers=readers,
             seed=7,
             clock=loop.time,
         )
         board = load_board("mock", folder)
-        self.board = dataclasses.replace(board, evses=board.evses[:evses])
+        made = tuple(dataclasses.replace(evse, **built) for evse in board.evses[:evses])
+        self.board = dataclasses.replace(board, evses=made)
         self.sent: list[tuple[float, StationMessage]] = []
         self._wrong: list[BaseException] = []
         self.site = Site(self.plant, self.board, self._wrong.append, self._note_sent)
@@ -246,14 +252,14 @@ class World:
 
 
 def in_world(
-    evses: int = 1, variables: dict[str, str] | None = None, **config: Any
+    evses: int = 1, variables: dict[str, str] | None = None, built: dict[str, Any] | None = None, **config: Any
 ) -> Callable[[Callable[[World], Coroutine[Any, Any, None]]], Callable[[Path], None]]:
     """Run an async test in a world of its own, in virtual time."""
 
     def decorate(test: Callable[[World], Coroutine[Any, Any, None]]) -> Callable[[Path], None]:
         def run(tmp_path: Path) -> None:
             async def main() -> None:
-                world = World(tmp_path, evses, variables or {}, **config)
+                world = World(tmp_path, evses, variables or {}, built or {}, **config)
                 await world.begin()
                 try:
                     await test(world)

@@ -137,6 +137,23 @@ async def test_fewer_phases_than_can_be_ensured_are_refused(world: World) -> Non
     assert not world.station.set_profile(2, switched).accepted
 
 
+@in_world(built={"phase_switching": True, "phase_wait_s": 10})
+async def test_a_profile_switches_phases_under_way_where_the_board_does(world: World) -> None:
+    world.verb("plug_in", evse=1, ev={"phases": 3})
+    await asyncio.sleep(2)
+    await world.swipe()
+    await world.until(lambda: min(world.plant.observed.evses[1].current_a) > 1, 30)
+    one_phase = profile(ProfilePurpose.TX_DEFAULT, 0, world, periods=(SchedulePeriod(0, 16.0, phases=1),))
+    assert world.station.set_profile(1, one_phase).accepted
+    await world.until(lambda: not world.is_closed(), 10)
+    await world.until(world.is_closed, 30)
+    await asyncio.sleep(8)
+    first, second, third = world.plant.observed.evses[1].current_a
+    assert first == pytest.approx(16.0, abs=0.1) and second == third == 0
+    (transaction,) = world.open_transactions()
+    assert transaction.id == world.committed("Started")[0]["transaction_id"]
+
+
 @pytest.mark.ocpp("2.0.1", "B12.FR.02", "B12.FR.04", "B11.FR.03")
 @in_world()
 async def test_an_immediate_reset_ends_the_transaction_first(world: World) -> None:

@@ -69,6 +69,34 @@ async def test_a_cable_limits_to_its_coding(world: World) -> None:
 
 
 @in_world()
+async def test_warmth_is_a_limit_with_a_name_and_a_stop_by_it_no_end(world: World) -> None:
+    await world.charge()
+    world.verb("fault", evse=1, kind="over_temperature", value=67)
+    await asyncio.sleep(15)
+    why = world.station.why()["evses"][0]
+    (thermal,) = [limit for limit in why["limits"] if limit["name"] == "thermal"]
+    assert why["binding"] == "thermal" and thermal["why"] == "67 °C inside"
+    assert 1.0 < world.drawn_a() <= 21.05 and why["offered_a"] == 21
+    world.verb("fault", evse=1, kind="over_temperature", value=80)
+    await world.until(lambda: not world.is_closed(), 20)
+    assert world.open_transactions() and "too warm inside" in str(world.station.why())
+    world.verb("fault", evse=1, kind="over_temperature", clear=True)
+    await world.until(world.is_closed, 30)
+    assert len(world.committed("Started")) == 1
+
+
+@in_world()
+async def test_a_lost_earth_opens_and_comes_back_by_itself(world: World) -> None:
+    await world.charge()
+    world.verb("fault", evse=1, kind="ground")
+    await world.until(lambda: not world.is_closed(), 1)
+    assert "ground_lost" in world.station.snapshot()["evses"][0]["faults"]
+    world.verb("fault", evse=1, kind="ground", clear=True)
+    await asyncio.sleep(5)
+    assert "ground_lost" not in world.station.snapshot()["evses"][0]["faults"]
+
+
+@in_world()
 async def test_a_silent_meter_stops_energy_but_not_the_transaction(world: World) -> None:
     await world.charge()
     world.verb("fault", evse=1, kind="meter_silent")
