@@ -32,7 +32,7 @@ INVARIANTS: dict[int, str] = {
     9: "C confirmed and every permission => K within 3 s or a reason recorded",
     10: "C held < 500 ms never raises K",
     11: "pilot sample older than 150 ms => not K",
-    12: "signalled amps <= min(permit, cable, hardware)",
+    12: "signalled amps <= min(permit, cable, hardware, warmth)",
     13: "a limit < 6 A => X1; duty never in (0, 10) %",
     14: "upward duty changes >= 5 s apart",
     15: "K rising => permit unexpired, with the id of a committed charging record",
@@ -51,7 +51,7 @@ INVARIANTS: dict[int, str] = {
 
 NOT_JUDGED_HERE: dict[int, str] = {
     6: "the contact itself, open by t+100 ms: PlantMonitor",
-    12: "grid, profile and thermal limits are inside the permit's one number; the station's own tests judge how it is made",
+    12: "grid and profile limits are inside the permit's one number; the station's own tests judge how it is made",
     19: "automatic re-close where a board allows it: no board setting exists, so every trip latches",
     23: "no kick => open within 250 ms is the hardware one-shot's: PlantMonitor",
     24: "crash, SIGKILL, reboot: the process is dead and cannot judge itself: PlantMonitor",
@@ -77,7 +77,7 @@ class Breach:
 class TracePoint:
     """What one pass read and drove, refreshed in place. Outputs are those decided in this pass.
 
-    faults: active or latched ids. is_explained: a reason is recorded for K being off. permit_until_s: -inf without one.
+    faults: active or latched ids. thermal_a: what warmth allows. is_explained: a reason is recorded for K being off. permit_until_s: -inf without one.
     drawn_a: the highest phase current of a fresh measurement, None without.
     """
 

@@ -135,6 +135,7 @@ PLANTED: dict[str, tuple[int, Callable[[Trace], Any]]] = {
     "more than the permit": (12, lambda t: t.charging().hold(permit_a=10.0)),
     "more than the cable": (12, lambda t: t.charging().hold(cable_a=13)),
     "more than the board": (12, lambda t: t.charging().hold(permit_a=63.0, cable_a=63, signalled_a=40.0)),
+    "more than warmth allows": (12, lambda t: t.charging().hold(thermal_a=10.0)),
     "PWM below 6 A": (13, lambda t: t.charging().hold(permit_a=5.0)),
     "duty 5 %": (13, lambda t: t.charging().hold(duty_pct=5.0)),
     "duty 98 %": (13, lambda t: t.charging().hold(duty_pct=98.0)),
