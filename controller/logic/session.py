@@ -567,7 +567,7 @@ class Session:
         )
 
     def _why_no_start(self) -> str:
-        if not self._gate.is_open:
+        if self._gate.refuses:
             return self._gate.why
         if self.evse_id is not None and not self._is_linked:
             return "the safety process is not there"
@@ -633,7 +633,9 @@ class Session:
         return [to.GrantPermit(self._record_id)]
 
     def _begin_transaction(self, cause: _Cause) -> None:
-        if self._billing.open is not None or self._session_id is None or self._why_no_start():
+        if self._billing.open is not None or self._session_id is None:
+            return
+        if not self._gate.is_open or self._why_no_start():
             return
         facts = self._tx_facts()
         point = self._rules.policy.starting_point(facts, self._billing.spent)

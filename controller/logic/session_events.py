@@ -179,10 +179,18 @@ class OfferChanged:
 
 @dataclass(frozen=True, slots=True)
 class GateChanged:
-    """Whether something new may begin here (operative, room in the store, meter answers, registered...), and why not."""
+    """Whether something new may begin here (operative, room in the store, meter answers, registered...), and why not.
+
+    is_brief: it will soon be open again or closed for good. Whoever comes meanwhile is let in, and has to wait a moment.
+    """
 
     is_open: bool
     why: str = ""
+    is_brief: bool = False
+
+    @property
+    def refuses(self) -> bool:
+        return not self.is_open and not self.is_brief
 
 
 @dataclass(frozen=True, slots=True)

@@ -83,7 +83,7 @@ class Commands(Core):
     def _why_no_start(self, runner: Runner) -> str:
         session = runner.session
         gate = self.gate(runner.evse_id)
-        if not gate.is_open:
+        if gate.refuses:
             return gate.why  # F01.FR.23
         if not session.is_linked:
             return "the safety process is not there"

@@ -239,7 +239,7 @@ class Core:
         """Whether an EVSE whose EV is there, or just comes, is free for a driver who authorised where none was known."""
         session = runner.session
         is_anothers = session.authorization is not None or session.keeps_cable or runner.has_business_waiting
-        return not is_anothers and session.stage is not Stage.ASKING and self.gate(runner.evse_id).is_open
+        return not is_anothers and session.stage is not Stage.ASKING and not self.gate(runner.evse_id).refuses
 
     def _tell_facts(self, old: EvseFacts | None, new: EvseFacts) -> None:
         emit, evse = self.events.emit, new.evse_id
@@ -367,8 +367,12 @@ class Core:
     # --- what runners share ----------------------------------------------------------------------------------------------------
 
     def gate(self, evse_id: int | None) -> to.GateChanged:
-        why = self._why_nothing_begins(evse_id)
-        return to.GateChanged(not why, why)
+        if why := self._why_nothing_begins(evse_id):
+            return to.GateChanged(False, why)
+        meter = self.supply.feeds[evse_id].meter if evse_id is not None else None
+        if meter is not None and meter.exists and meter.is_stale:
+            return to.GateChanged(False, f"waiting for the energy meter: {meter.problem}", is_brief=True)
+        return to.GateChanged(True)
 
     def _why_nothing_begins(self, evse_id: int | None) -> str:
         if evse_id not in self._settled or (evse_id is None and not self._settled.issuperset(self.runners)):
@@ -384,6 +388,8 @@ class Core:
         meter = self.supply.feeds[evse_id].meter if evse_id is not None else None
         if meter is not None and meter.exists and not meter.has_answered:
             return f"no answer from the energy meter yet: {meter.problem}".rstrip(": ")
+        if meter is not None and meter.is_lost:  # the next driver would pay what the last one drew unseen
+            return f"the energy meter is lost: {meter.problem}"
         return ""
 
     def _has_transaction(self, evse_id: int | None) -> bool:

@@ -20,7 +20,7 @@ REFRESH_LIMIT_S = 2.0
 
 
 class MeterWatch:
-    """on_reading: called after every good poll. on_health: called whenever the meter is lost or found.
+    """on_reading: called after every good poll. on_health: called whenever the meter is lost or found, or answers again.
 
     meter None: the EVSE has none. Then there is nothing to poll and nothing to lose.
     """
@@ -129,6 +129,7 @@ class MeterWatch:
     async def _poll(self, meter: EnergyMeter) -> None:
         self._poll_now.clear()
         self._begun += 1
+        was_well = not self.problem
         try:
             reading = await meter.read()
             if not self._register.accept(reading.energy_import_wh, is_billed=self.is_billed):
@@ -147,7 +148,7 @@ class MeterWatch:
             self._health.answered(self._monotonic())
             self.latest = reading
             self._on_reading(reading)
-            if first:
+            if first or not was_well:
                 self._on_health()
         self._ended = self._begun
         self._polled.set()

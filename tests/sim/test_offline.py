@@ -84,6 +84,7 @@ def _check_order(scene: Scene, version: str, down: datetime, up: datetime) -> No
                     assert not payload.get("offline"), payload
 
 
+@pytest.mark.timeout(400)  # a day, on a machine that may have other work
 @pytest.mark.ocpp("1.6", "§3.7.1")
 def test_a_csms_that_is_absent_for_a_day_gets_everything_when_it_is_back(tmp_path: Path) -> None:
     """It refuses connections; meanwhile the station is restarted and the power fails once."""

@@ -111,6 +111,39 @@ async def test_a_silent_meter_stops_energy_but_not_the_transaction(world: World)
     assert ended["register_wh"] <= 1_000_000 + world.energy_wh()
 
 
+@pytest.mark.parametrize("silent_s", [4, 8, 30, 120])
+@pytest.mark.parametrize("start", ["PowerPathClosed", "EVConnected"])
+def test_nobody_pays_what_another_drew_while_the_meter_was_silent(tmp_path: Path, start: str, silent_s: float) -> None:
+    @in_world(variables={"TxCtrlr.TxStartPoint": start, "TxCtrlr.TxStopPoint": "EVConnected,Authorized"})
+    async def test(world: World) -> None:
+        await world.charge()
+        await asyncio.sleep(60)
+        world.verb("fault", evse=1, kind="meter_silent")
+        await asyncio.sleep(silent_s)
+        world.verb("unplug", evse=1)
+        await asyncio.sleep(4)
+        before_wh = world.energy_wh()
+        world.verb("plug_in", evse=1)
+        await asyncio.sleep(2)
+        await world.swipe(BERT)
+        await asyncio.sleep(10)
+        world.verb("fault", evse=1, kind="meter_silent", clear=True)
+        await asyncio.sleep(15)
+        if not world.is_closed():
+            await world.swipe(BERT)
+        await world.until(lambda: world.drawn_a() > 1.0, 30)
+        await asyncio.sleep(120)
+        world.verb("unplug", evse=1)
+        await world.until(lambda: not world.open_transactions(), 20)
+        begun, ended = world.committed("Started")[-1], world.committed("Ended")[-1]
+        assert begun["transaction_id"] == ended["transaction_id"]
+        told = {s["context"]: s["value"] for e in world.committed() for s in e.get("samples", ()) if e is not None}
+        billed_wh = ended["register_wh"] - begun["register_wh"]
+        assert billed_wh <= world.energy_wh() - before_wh + 1, told
+
+    test(tmp_path)
+
+
 @in_world()
 async def test_a_silent_meter_that_comes_back_lets_energy_flow_again(world: World) -> None:
     await world.charge()
