@@ -28,7 +28,7 @@ from controller.logic.billing import Billing, Ending
 from controller.logic.cable import Cable
 from controller.logic.energy import Energy
 from controller.logic.evse import ContactorState, EvseFacts, PilotState, PlugState
-from controller.logic.records import Basis, ChargingState, StopReason, Trigger
+from controller.logic.records import Basis, ChargingState, EventKind, StopReason, Trigger
 from controller.logic.session_events import AskFor, Authorization, Billed, SessionEffect, SessionEvent, SessionRules
 from controller.logic.transaction import Supply, TxFacts, TxPoint, charging_state
 from controller.logic.values import IdToken, IdTokenType
@@ -491,6 +491,8 @@ class Session:
     # --- carried over --------------------------------------------------------------------------------------------------
 
     def _handed_over(self, handover: to.Handover, now: float) -> _Cause:
+        if self._authorization is not None or self._billing.open is not None:
+            return self._handed_in_vain(handover)
         if self._session_id is not None:
             self._effects.append(to.CloseSession(self._session_id))
         self._session_id, self._authorization = handover.session_id, handover.authorization
@@ -498,6 +500,22 @@ class Session:
         self._was_connected = False
         self._connect_by = self._time_limit(now)
         return _QUIET
+
+    def _handed_in_vain(self, handover: to.Handover) -> _Cause:
+        """Somebody else's business began here first: what was begun for the one who comes ends."""
+        if handover.billed is not None:
+            trigger, reason = Trigger.ABNORMAL_CONDITION, StopReason.OTHER
+            ended = to.RecordEvent(
+                handover.billed.id,
+                handover.session_id,
+                EventKind.ENDED,
+                trigger,
+                ChargingState.IDLE,
+                stopped_reason=reason,
+            )
+            self._effects.append(ended)
+        self._effects.append(to.CloseSession(handover.session_id))
+        return self._refuse("another token's session is running here")
 
     def _resumed(self, event: to.Resumed, now: float) -> _Cause:
         billed = event.billed

@@ -210,7 +210,7 @@ class RulesChanged:
 
 @dataclass(frozen=True, slots=True)
 class HandedOver:
-    """The EV of a driver who had authorised before any EVSE was known has come to this one, where no business is under way."""
+    """The EV of a driver who had authorised before any EVSE was known has come to this one."""
 
     handover: Handover
 

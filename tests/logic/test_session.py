@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from controller.logic import session_events as to
@@ -535,6 +537,26 @@ def test_a_transaction_that_lost_its_driver_before_any_ev_came_ends_at_any_stop_
         assert drive.started == ["tx-1", "tx-2"] and drive.permit is not None
 
 
+@pytest.mark.parametrize("start", ["EVConnected", "Authorized", "PowerPathClosed"])
+def test_who_comes_in_a_brief_pause_is_let_in_and_waits(start: str) -> None:
+    drive = Drive(rules(start, "EVConnected"))
+    drive.send(to.GateChanged(False, "waiting for the energy meter", is_brief=True))
+    drive.plug_in()
+    drive.swipe()
+    assert drive.machine.stage is Stage.AUTHORIZED and drive.permit is None and not drive.started
+    assert drive.machine.obstacles() == ("waiting for the energy meter",)
+    drive.send(to.GateChanged(True))
+    assert drive.permit is not None and drive.started == ["tx-1"]
+
+
+def test_a_pause_that_turns_out_long_refuses() -> None:
+    drive = Drive()
+    drive.plug_in()
+    drive.send(to.GateChanged(False, "the energy meter is lost"))
+    drive.swipe()
+    assert drive.machine.stage is Stage.AWAITING_DRIVER and not drive.started
+
+
 # --- no EVSE yet, and after a restart ------------------------------------------------------------------------------------------
 
 
@@ -554,6 +576,20 @@ def test_a_transaction_without_an_evse_is_handed_to_the_one_where_the_ev_comes()
     drive.charge()
     drive.swipe()
     assert events_in(drive.open_contactor())[0].kind is K.ENDED
+
+
+def test_a_hand_over_to_a_place_that_has_just_been_taken_ends_what_was_begun() -> None:
+    lobby = Drive(rules("Authorized", "Authorized,EVConnected"), evse_id=None)
+    lobby.swipe()
+    handover, _ = lobby.machine.release(lobby.now)
+    drive = charging(Drive(rules("Authorized", "Authorized,EVConnected")))
+    drive.started.append("tx-lobby")
+    assert handover.billed is not None
+    taken = dataclasses.replace(handover, billed=dataclasses.replace(handover.billed, id="tx-lobby"))
+    (ended,) = events_in(drive.send(to.HandedOver(taken)))
+    assert (ended.transaction_id, ended.kind, ended.stopped_reason) == ("tx-lobby", K.ENDED, R.OTHER)
+    assert to.CloseSession(handover.session_id) in drive.effects
+    assert drive.machine.billed is not None and drive.machine.billed.id == "tx-1" and drive.permit is not None
 
 
 def test_a_session_without_an_evse_times_out() -> None:

@@ -16,11 +16,11 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from controller.logic import session_events as to
 from controller.logic.evse import ContactorState, PilotState, PlugState
-from controller.logic.records import ChargingState, StopReason, Trigger
+from controller.logic.records import Basis, ChargingState, StopReason, Trigger
 from controller.logic.session import Stage
 from controller.logic.transaction import TxPoint
 from controller.logic.values import IdToken
-from tests.logic.driving import ANNA, BERT, Drive, rules
+from tests.logic.driving import ANNA, BERT, FREE, Drive, rules
 
 TOKENS = st.sampled_from([ANNA, BERT, IdToken("04ffEE11")])
 POINTS = st.lists(st.sampled_from([p.value for p in TxPoint]), max_size=6, unique=True).map(",".join)
@@ -131,9 +131,9 @@ class Sessions(RuleBasedStateMachine):
     def offer(self, amps: float) -> None:
         self.drive.send(to.OfferChanged(amps))
 
-    @rule(is_open=st.booleans())
-    def gate(self, is_open: bool) -> None:
-        self.drive.send(to.GateChanged(is_open, "closed"))
+    @rule(is_open=st.booleans(), is_brief=st.booleans())
+    def gate(self, is_open: bool, is_brief: bool) -> None:
+        self.drive.send(to.GateChanged(is_open, "closed", is_brief))
 
     @rule(occupied=st.booleans())
     def bay(self, occupied: bool) -> None:
@@ -212,6 +212,9 @@ EVENTS: list[to.SessionEvent] = [
     to.RegisterRead(5, 0.0),
     to.OfferChanged(0.0),
     to.GateChanged(False, "closed"),
+    to.GateChanged(False, "in a moment", is_brief=True),
+    to.HandedOver(to.Handover("session-8", to.Authorization(BERT, Basis.CSMS), None)),
+    to.PlugSpent(FREE),
     to.BayChanged(True),
     to.CableReleased(),
     to.RulesChanged(rules("EVConnected", "EVConnected")),
