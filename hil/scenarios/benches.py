@@ -93,12 +93,16 @@ async def listening(csms: Csms, host: str, port: int) -> AsyncIterator[int]:
 
 
 class MockSource:
-    """The mock bench with one of the boards, a new one at each opening. csms, port: what its stations connect to."""
+    """The mock bench with one of the boards, a new one at each opening.
+
+    csms, port: what its stations connect to. identity: begins their names there, unlike those of any other source; None: the board's.
+    """
 
     is_fresh = True
 
-    def __init__(self, name: str, csms: Csms, port: int) -> None:
+    def __init__(self, name: str, csms: Csms, port: int, identity: str | None = None) -> None:
         self.name = name
+        self._identity = identity or name
         self._csms = csms
         self._port = port
         self._opened = 0
@@ -110,13 +114,15 @@ class MockSource:
     @contextlib.asynccontextmanager
     async def open(self) -> AsyncIterator[Doors]:
         self._opened += 1
-        identity = f"{self.name}-{self._opened}"
+        identity = f"{self._identity}-{self._opened}"
         with tempfile.TemporaryDirectory(prefix="pl-") as directory:  # short, for the sockets in it
-            rig = Rig(Path(directory), self._settings(identity))
-            async with rig:
+            async with self.rig(Path(directory), identity) as rig:
                 yield SocketDoors(rig.run_dir / "bench.sock", rig.run_dir / "api.sock", self._csms, identity)
 
-    def _settings(self, identity: str) -> RigSettings:
+    def rig(self, directory: Path, identity: str) -> Rig:
+        return Rig(directory, self.settings(identity))
+
+    def settings(self, identity: str) -> RigSettings:
         return RigSettings(
             csms_url=f"ws://127.0.0.1:{self._port}/ocpp",
             protocols=[Version.V201.value],

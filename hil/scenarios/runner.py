@@ -16,7 +16,6 @@ from typing import Protocol
 from controller.local.exc import LocalError
 from hil.bench.client import BenchRefused, BenchUnreachable
 from hil.csms.csms import CommandFailed
-from hil.plant import PlantError
 from hil.rig import RigError
 from hil.scenarios.scenario import End, Outcome, Scenario
 from hil.scenarios.scene import Doors, Failed, Scene
@@ -29,7 +28,6 @@ Tell = Callable[[Outcome], None]
 _TROUBLE = (
     BenchRefused,
     BenchUnreachable,
-    PlantError,
     LocalError,
     CommandFailed,
     RigError,

@@ -70,15 +70,14 @@ async def _toggles(scene: Scene) -> None:
     at = await scene.plugged(bcb=5)
     await scene.authorise()
     closed = await scene.sees("the contact closes", "contact", True, since=at, within=Limit(30.0, "our own"))
-    asks = [each["at_s"] for each in await scene.edges("ev", at) if each["value"] == "C" and each["at_s"] < closed]
-    scene.holds("the EV toggled B-C-B", len(asks) >= 3, f"{len(asks)} times C")
-    commands = [each for each in await scene.edges("command", at) if each["at_s"] <= closed]
-    lasted = commands[0]["at_s"] - asks[-1]
+    await scene.doors.sleep(due.LATCHED.seconds)
+    commands = [each["at_s"] for each in await scene.edges("command", at)]
     scene.holds("one close, no chatter", len(commands) == 1, f"{len(commands)} changes", due.TOGGLES_KEEP_OPEN.cite)
-    scene.holds(
-        "not before C has stood", lasted >= due.TOGGLES_KEEP_OPEN.seconds - 0.01, f"{lasted:.3f} s", "invariant 10"
-    )
-    await scene.never("and it stays closed", "contact", False, since=closed, during=due.LATCHED)
+    asks = [each["at_s"] for each in await scene.edges("ev", at) if each["value"] == "C" and each["at_s"] < closed]
+    scene.holds("although the EV toggled B-C-B", len(asks) >= 3, f"{len(asks)} times C")
+    lasted = commands[0] - asks[-1]
+    long_enough = lasted >= due.TOGGLES_KEEP_OPEN.seconds - 0.01
+    scene.holds("not before C has stood", long_enough, f"{lasted:.3f} s", due.TOGGLES_KEEP_OPEN.cite)
 
 
 # --- limits ------------------------------------------------------------------------------------------------------------------

@@ -13,6 +13,8 @@ from typing import Any
 
 from controller.config import load_board
 from hil.bench.abilities import abilities
+from hil.bench.client import BenchRefused
+from hil.plant import PlantError
 from hil.scenarios.benches import BOARDS, VARIABLES, as_sets
 from hil.scenarios.runner import Abilities
 from hil.scenarios.scene import Doors
@@ -26,7 +28,10 @@ class SimDoors:
         self._world = world
 
     async def verb(self, name: str, /, **args: Any) -> dict[str, Any]:
-        return self._world.verb(name, **args)
+        try:
+            return self._world.verb(name, **args)
+        except PlantError as error:
+            raise BenchRefused(str(error)) from error
 
     async def ask(self, do: str, /, **args: Any) -> dict[str, Any]:
         await self._world.until(lambda: self._world.station, 60.0, "the station runs")
