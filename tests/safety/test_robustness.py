@@ -27,8 +27,8 @@ from tests.project.import_rules import imports_of, sources
 from tests.safety.lone_rig import PERMIT, ROOT, LoneRig
 from tests.wire.watch import broken_invariants
 
-STORM_S = 4.0
-FLOOD_S = 6.0
+STORM_S = 3.0
+FLOOD_S = 4.0
 LEASE_S = 2.0
 LEAST_A_SECOND = 1000  # messages that must have got through for it to be a flood
 _GOOD: dict[str, Any] = json.loads(encode(PERMIT))

@@ -6,7 +6,7 @@ import pytest
 
 from hil.scenarios.__main__ import SCENARIOS
 from hil.scenarios.benches import BOARDS
-from hil.scenarios.runner import play_all
+from hil.scenarios.runner import arrange, play_all
 from hil.scenarios.scenario import End, Outcome, Scenario
 from hil.scenarios.virtual import SimSource
 from hil.sim.site import Site
@@ -90,6 +90,19 @@ def test_a_planted_mistake_is_found(name: str, mutant: str, step: str, monkeypat
     MUTANTS[mutant](monkeypatch.setattr)
     (outcome,) = play(BY_NAME[name])
     assert outcome.end is End.FAILED and outcome.why.startswith(step), (outcome.why, outcome.steps)
+
+
+def test_what_strikes_the_whole_station_runs_alone_and_the_rest_side_by_side() -> None:
+    async def arranged() -> list[list[str]]:
+        sources = [SimSource(board) for board in BOARDS]
+        batches, homeless = arrange(SCENARIOS, [(source, await source.abilities()) for source in sources])
+        assert homeless == []
+        return [[each.name for _, each in batch.places] for batch in batches]
+
+    found = run_virtual(arranged())
+    assert sorted(name for names in found for name in names) == sorted(BY_NAME)
+    assert all(len(names) == 1 for names in found if any(BY_NAME[name].whole for name in names))
+    assert ["1.1-plug", "1.2-no-s2"] in found and ["2.2-unplug-d", "tethered"] in found
 
 
 def test_every_scenario_is_seen_to_fail_and_every_mistake_is_found() -> None:

@@ -126,7 +126,7 @@ def _edges(rig: WatchedRig, since: float, evse: int = EVSE) -> list[dict[str, An
 async def _goes_on(rig: WatchedRig) -> None:
     """Its record is committed: the contact stays closed."""
     mark = rig.bench.verb("state")["now_s"]
-    await asyncio.sleep(4.0)
+    await asyncio.sleep(2.5)
     assert [edge for edge in _edges(rig, mark) if edge["what"] == "contact"] == []
 
 
@@ -145,7 +145,7 @@ async def _begins_nothing(rig: WatchedRig, evse: int, *, is_told: bool = True) -
     rig.bench.verb("plug_in", evse=evse)
     await asyncio.sleep(1.5)
     rig.bench.verb("swipe", token="04A2B3C4D5E681")
-    await asyncio.sleep(3.0)
+    await asyncio.sleep(2.0)
     if is_told:
         (why,) = [each for each in rig.ask("why")["why"]["evses"] if each["id"] == evse]
         assert any("storage is full" in reason for reason in why["not_charging"]), why["not_charging"]
