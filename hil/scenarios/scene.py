@@ -66,6 +66,7 @@ class Scene:
     tell: Callable[[Verdict], None] = lambda verdict: None
     verdicts: list[Verdict] = field(default_factory=list)
     _faults: set[tuple[str, bool]] = field(default_factory=set)
+    _has_struck_station: bool = False  # what it left latched may be latched at every EVSE
     _requests: int = 0
 
     # --- what is done ---------------------------------------------------------------------------------------------------
@@ -83,6 +84,7 @@ class Scene:
     async def fault(self, kind: str, value: Any = None, *, of_station: bool = False) -> float:
         """Break something. What was broken is mended at the end. Returns the bench's time just before."""
         self._faults.add((kind, of_station))
+        self._has_struck_station |= of_station
         return await self._fault(kind, of_station, {} if value is None else {"value": value})
 
     async def mend(self, kind: str, *, of_station: bool = False) -> float:
@@ -290,8 +292,10 @@ class Scene:
         await self.limit(None)
         await self.doors.command("ClearChargingProfile", {"chargingProfileId": self.evse})
         await self.doors.sleep(1.0)
-        for fault in (await self.status())["faults"]:
-            await self.acknowledge(fault)
+        for evse in (await self.doors.ask("status"))["status"]["evses"]:
+            if evse["id"] == self.evse or self._has_struck_station:
+                for fault in evse["faults"]:
+                    await self.doors.ask("clear_fault", evse=evse["id"], fault=fault)
 
 
 def _evse(report: dict[str, Any], number: int) -> dict[str, Any]:

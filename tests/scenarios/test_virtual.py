@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import AsyncIterator
+
 import pytest
 
 from hil.scenarios.__main__ import SCENARIOS
 from hil.scenarios.benches import BOARDS
 from hil.scenarios.runner import arrange, play_all
 from hil.scenarios.scenario import End, Outcome, Scenario
+from hil.scenarios.scene import Doors
 from hil.scenarios.virtual import SimSource
 from hil.sim.site import Site
 from hil.virtual import run_virtual
@@ -90,6 +94,29 @@ def test_a_planted_mistake_is_found(name: str, mutant: str, step: str, monkeypat
     MUTANTS[mutant](monkeypatch.setattr)
     (outcome,) = play(BY_NAME[name])
     assert outcome.end is End.FAILED and outcome.why.startswith(step), (outcome.why, outcome.steps)
+
+
+class Standing(SimSource):
+    """A simulated bench that is used again and again."""
+
+    is_fresh = False
+
+    def __init__(self, doors: Doors) -> None:
+        super().__init__("mock")
+        self._doors = doors
+
+    @contextlib.asynccontextmanager
+    async def open(self) -> AsyncIterator[Doors]:
+        yield self._doors
+
+
+def test_a_bench_that_is_used_again_is_tidied_at_every_evse() -> None:
+    async def played() -> list[Outcome]:
+        async with SimSource("mock").open() as doors:
+            names = ("estop", "lock-jam", "weld", "6-external-limit", "3.1-offer-4-close", "2.2-unplug-c")
+            return await play_all([BY_NAME[name] for name in names], [Standing(doors)], 1, lambda outcome: None)
+
+    assert [(each.name, each.why) for each in run_virtual(played()) if each.end is not End.PASSED] == []
 
 
 def test_what_strikes_the_whole_station_runs_alone_and_the_rest_side_by_side() -> None:
