@@ -213,7 +213,7 @@ def remember_restart(store: Store, reason: BootReason) -> None:
 
 
 def begin_boot(store: Store, clock: Clock) -> BootReason:
-    """Note this start and return why it happened, as BootNotification tells it."""
+    """Note this start and return why it happened, as BootNotification tells it. Raises DeviceError where that cannot be kept."""
     asked = store.meta(_NEXT_BOOT)
     if asked is not None:
         reason = BootReason(asked)
@@ -221,9 +221,12 @@ def begin_boot(store: Store, clock: Clock) -> BootReason:
         reason = BootReason.POWER_UP
     else:
         reason = BootReason.LOCAL_RESET if store.meta(ORDERLY) is not None else BootReason.APPLICATION_RESET
-    store.set_meta(_NEXT_BOOT, None)
-    store.set_meta(_LAST_BOOT, clock.boot_id)
-    store.begin_boot(reason.value)
+    try:
+        store.set_meta(_NEXT_BOOT, None)
+        store.set_meta(_LAST_BOOT, clock.boot_id)
+        store.begin_boot(reason.value)
+    except StoreError as error:
+        raise DeviceError("database", str(error)) from error
     return reason
 
 

@@ -13,6 +13,7 @@ from controller.config.board import BoardConfig
 from controller.config.station import StationConfig
 from controller.exits import ExitCode
 from drivers.mock.pages import PageError
+from hil.bench.abilities import abilities
 from hil.bench.devices import SerialDevices
 from hil.bench.forward import Forwarder, Route
 from hil.bench.layout import BenchError, Layout
@@ -37,6 +38,7 @@ class Bench:
         """Raises BenchError."""
         layout = Layout.of(board)
         self._state_dir = config.state_dir
+        self._abilities = abilities(board)
         self._loop = asyncio.get_running_loop()
         fresh = pid_of(config.state_dir, "safety") is None
         try:
@@ -97,6 +99,8 @@ class Bench:
         answer = self._world.verb(name, args)
         if name not in ("state", "swipe"):
             log.info("%s %s", name, args)
+        if name == "state" and not args:
+            answer["can"] = self._abilities
         if name == "network":
             answer |= await self._set_network(args["up"])
         self._devices.follow()

@@ -49,7 +49,7 @@ def fake_python(fresh: Path, body: str) -> None:
 def test_make_alone_lists_every_target() -> None:
     targets = re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
     result = subprocess.run(["make", "--no-print-directory"], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert set(targets) >= {"setup", "demo", "test", "check", "bench", "sim", "conformance", "clean"}
+    assert set(targets) >= {"setup", "demo", "test", "check", "bench", "sim", "scenarios", "conformance", "clean"}
     assert all(re.search(rf"^  {target} ", result.stdout, re.MULTILINE) for target in targets)
 
 

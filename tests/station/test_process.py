@@ -20,6 +20,8 @@ from controller.ocpp.ports import EvseInfo
 from controller.station import main
 from controller.station.core import ORDERLY
 from controller.station.safety_link import SafetyConnected, SafetyDisconnected, SocketSafetyLink
+from controller.store.database import StoreLimits
+from controller.store.exc import StorageFull
 from controller.store.store import Store
 from hil.virtual import VirtualClock, run_virtual
 from tests.logic.driving import FREE
@@ -114,6 +116,18 @@ def test_a_database_that_cannot_be_opened_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "station.db").mkdir()
     with pytest.raises(DeviceError, match=r"^database: "):
         main.open_store(tmp_path / "station.db", SystemClock())
+
+
+def test_a_start_on_a_full_card_is_one_line_and_no_crash(tmp_path: Path) -> None:
+    clock = SystemClock()
+    limits = StoreLimits(max_bytes=160 << 10, free_floor_bytes=0, durable=False)
+    store = Store.open(tmp_path / "s.db", clock, limits)
+    for size in (4000, 400, 4):
+        with pytest.raises(StorageFull):
+            while True:
+                store.begin_boot("x" * size)
+    with pytest.raises(DeviceError, match=r"^database: .*no room left; free space"):
+        main.begin_boot(store, clock)
 
 
 @pytest.mark.ocpp("2.0.1", "B01.FR.03")
