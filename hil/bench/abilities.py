@@ -20,6 +20,12 @@ def _built(evse: EvseBoard) -> list[str]:
         built.append("rcd")
         if getattr(evse.residual.settings, "test_pin", None) is not None:
             built.append("self-test")
+    if evse.temperature is not None:
+        built.append("temperature")
+    if evse.wake_up != "off":
+        built.append("wake-up")
+    if evse.phase_switching:
+        built.append("phase switching")
     if evse.meter is not None:
         built.append("meter")
     return built

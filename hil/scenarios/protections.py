@@ -5,7 +5,7 @@ from __future__ import annotations
 from hil.scenarios import deadlines as due
 from hil.scenarios.scenario import Scenario, scenario
 from hil.scenarios.scene import Limit, Scene
-from hil.scenarios.sequences import is_pwm
+from hil.scenarios.sequences import duty_of, is_pwm
 
 # --- the contactor ----------------------------------------------------------------------------------------------------------
 
@@ -260,7 +260,21 @@ async def _no_earth(scene: Scene) -> None:
     at = await scene.fault("ground")
     limit = Limit(0.100, "as seq. 2.2: without PE the pilot reads A; invariant 6")
     await scene.sees("earth is lost: the contact opens", "contact", False, since=at, within=limit)
+    await scene.reason("earth")
     await scene.never("and stays open", "command", True, since=at + limit.seconds, during=due.LONG)
+
+
+async def _warm(scene: Scene) -> None:
+    await scene.charging()
+    at = await scene.fault("over_temperature", 68.0)
+    await scene.sees("68 °C: half of 32 A", "pilot", duty_of(16.0), since=at, within=due.WARM_BY)
+    at = await scene.fault("over_temperature", 71.0)
+    await scene.sees("71 °C: X1", "pilot", "X1", since=at, within=due.WARM_BY)
+    await scene.sees("the contact opens", "contact", False, since=at, within=due.WARM_STOP_BY)
+    await scene.faults("it is told", "over_temperature")
+    at = await scene.mend("over_temperature")
+    await scene.sees("cool again: it charges", "contact", True, since=at, within=Limit(30.0, "our own"))
+    await scene.faults("no fault stands")
 
 
 # --- cable and lock --------------------------------------------------------------------------------------------------------------
@@ -347,6 +361,7 @@ PROTECTIONS: tuple[Scenario, ...] = (
     scenario("4-no-diode", "What is plugged in has no diode", _no_diode, "socket", "fault diode"),
     scenario("diode-fails", "The diode fails under power", _diode_fails, "socket", "fault diode"),
     scenario("ground", "The protective conductor breaks", _no_earth, "socket", "fault ground"),
+    scenario("warm", "It gets too warm inside", _warm, "temperature", "fault over_temperature"),
     scenario("proximity-changes", "The coding changes while locked", _coding_changes, "socket", "fault pp_ohm"),
     scenario("proximity-wrong", "The coding is of no cable", _wrong_coding, "socket", "fault pp_ohm"),
     scenario("lock-jam", "The lock does not move", _jam, "socket", "fault lock_jam"),

@@ -121,10 +121,11 @@ class Scene:
         await self._answered("RequestStopTransaction", {"transactionId": transaction}, "Accepted")
         return at
 
-    async def profile(self, amps: float) -> float:
+    async def profile(self, amps: float, phases: int = 3) -> float:
         """Limit this EVSE from the CSMS. Returns the bench's time just before."""
         at = await self.now()
-        schedule = {"id": 1, "chargingRateUnit": "A", "chargingSchedulePeriod": [{"startPeriod": 0, "limit": amps}]}
+        period = {"startPeriod": 0, "limit": amps, "numberPhases": phases}
+        schedule = {"id": 1, "chargingRateUnit": "A", "chargingSchedulePeriod": [period]}
         profile = {
             "id": self.evse,
             "stackLevel": 0,

@@ -80,6 +80,32 @@ async def _toggles(scene: Scene) -> None:
     scene.holds("not before C has stood", long_enough, f"{lasted:.3f} s", due.TOGGLES_KEEP_OPEN.cite)
 
 
+async def _sleeper(scene: Scene) -> None:
+    await scene.plugged(sleepy=True)
+    at = await scene.authorise()
+    told = await scene.sees("PWM begins", "pilot", is_pwm, since=at, within=due.PWM_BEGINS)
+    woken = await scene.sees(
+        "an EV that does not ask is woken", "pilot", "E", since=told, within=due.DROWSY_BY, after=due.DROWSY_FROM
+    )
+    x1 = await scene.sees("X1 follows", "pilot", "X1", since=woken, within=due.WAKES)
+    again = await scene.sees("and PWM", "pilot", is_pwm, since=x1, within=due.AFTER_WAKING)
+    await scene.sees("it charges", "contact", True, since=again, within=Limit(8.0, "seq. 5 and 4: 5 s and 3 s"))
+
+
+async def _phases(scene: Scene) -> None:
+    await scene.charging(phases=3)
+    await scene.shows("three phases", 20.0, current_a=lambda amps: min(amps) > 5.0)
+    at = await scene.profile(16.0, phases=1)
+    await scene.sees("X1 first", "pilot", "X1", since=at, within=due.FOLLOWS_LIMIT)
+    opened = await scene.sees("then the contact opens", "contact", False, since=at, within=due.WARM_STOP_BY)
+    await scene.sees(
+        "PWM after the pause", "pilot", is_pwm, since=opened, within=due.SWITCHED_BY, after=due.SWITCHED_FROM
+    )
+    await scene.shows(
+        "one phase", 20.0, contact="closed", current_a=lambda amps: amps[0] > 5.0 and max(amps[1:]) == 0.0
+    )
+
+
 # --- limits ------------------------------------------------------------------------------------------------------------------
 
 
@@ -266,6 +292,8 @@ SEQUENCES: tuple[Scenario, ...] = (
     scenario(
         "3.1-offer-4-close", "PWM follows the authorisation, the contact the EV", _offer_and_close, "socket", short=True
     ),
+    scenario("wake-up", "A sleeping EV is woken", _sleeper, "wake-up"),
+    scenario("phases", "From three phases to one under way", _phases, "phase switching"),
     scenario("11-toggles", "B-C-B toggles make no chatter", _toggles, "socket"),
     scenario("5-lower-duty", "A lower duty: the EV follows", _lower_duty, "socket"),
     scenario("6-external-limit", "A CSMS's limits, down and up, and below 6 A", _external_limit, "socket"),

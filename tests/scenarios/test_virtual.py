@@ -64,7 +64,10 @@ FOUND_BY: tuple[tuple[str, str, str], ...] = (
     ("12-cp-short-behind-diode", "patient with shorts", "the low plateau stays"),
     ("4-no-diode", "needs no diode", "no power to what has no diode"),
     ("diode-fails", "needs no diode", "a diode that fails"),
-    ("ground", "slow, and deaf to the coding", "earth is lost"),
+    ("ground", "slow, and deaf to the earth", "earth is lost"),
+    ("warm", "never warm", "68 °C"),
+    ("wake-up", "lets them sleep", "an EV that does not ask"),
+    ("phases", "switches no phases", "PWM after the pause"),
     ("proximity-changes", "deaf to the coding", "another cable"),
     ("proximity-wrong", "any cable is 32 A", "a cable of unknown rating"),
     ("lock-jam", "trusts the lock", "no power to a plug"),
@@ -129,7 +132,7 @@ def test_what_strikes_the_whole_station_runs_alone_and_the_rest_side_by_side() -
     found = run_virtual(arranged())
     assert sorted(name for names in found for name in names) == sorted(BY_NAME)
     assert all(len(names) == 1 for names in found if any(BY_NAME[name].whole for name in names))
-    assert ["1.1-plug", "1.2-no-s2"] in found and ["2.2-unplug-d", "tethered"] in found
+    assert ["1.1-plug", "1.2-no-s2"] in found and any("tethered" in names and len(names) == 2 for names in found)
 
 
 def test_every_scenario_is_seen_to_fail_and_every_mistake_is_found() -> None:

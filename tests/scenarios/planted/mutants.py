@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from controller.logic import contactor, invariants, lock, metering, pilot, plateau, protection, rcd
+from controller.logic import contactor, invariants, lock, metering, pilot, plateau, protection, rcd, thermal
 from controller.logic.evse import PilotOutput, PilotState
 from controller.logic.faults import FaultBook
 from controller.logic.lock import Wanted
@@ -152,7 +152,10 @@ MUTANTS: dict[str, Mutant] = {
     "first duty for ever": first_duty_for_ever,
     "raises at once": set_to(pilot, UPWARD_S=1.0),
     "slow to open": slow(SLOW_TO_OPEN),
-    "slow, and deaf to the coding": both(slow(SLOW_TO_OPEN), deaf("proximity_changed")),
+    "slow, and deaf to the earth": both(slow(SLOW_TO_OPEN), deaf("proximity_changed", "ground_lost")),
+    "never warm": set_to(thermal, DERATE_C=200.0, STOP_C=300.0),
+    "lets them sleep": set_to(pilot, DROWSY_S=1e9),
+    "switches no phases": lambda patch: patch(PilotMachine, "_switch_phases", lambda self, now: None),
     "closes again at once": set_to(pilot, RECLOSE_S=1.0),
     "never unlocks": never_unlocks,
     "forced open late": set_to(pilot, FORCED_OPEN_S=8.0),
