@@ -4,9 +4,10 @@ PYTEST := .venv/bin/python -m pytest
 OCPP ?= 2.0.1
 SESSIONS ?= 200
 SEED ?= 1
+TRACES ?= 100000
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench sim conformance clean
+.PHONY: help setup demo test check bench sim traces conformance clean
 
 help: ## List the targets
 	@echo "Pilotline - usage: make TARGET"
@@ -35,6 +36,9 @@ bench: setup ## Measure start time, memory and message rate; figures in build/be
 
 sim: setup ## Random lives on virtual time: SESSIONS=200 from SEED=1; figures in build/sim.json
 	@.venv/bin/python -m hil.sim --sessions $(SESSIONS) --seed $(SEED) --json build/sim.json
+
+traces: setup ## Run the safety machine ticked and by deadlines on TRACES=100000 random traces from SEED=1: both must do the same
+	@.venv/bin/python -m tests.logic_safety.random_traces --traces $(TRACES) --seed $(SEED)
 
 conformance: setup ## Run the tests that prove OCPP ids; which ones in build/conformance.json
 	@$(PYTEST) -n 2 -m ocpp --conformance=build/conformance.json
