@@ -4,6 +4,7 @@ Rules
 1. A state is entered on its strict band only, and kept while readings stay in its wider band (hysteresis 0.3 V beyond the
    mid-points 10.5 / 7.5 / 4.5 / 1.5 V).
 2. A change is confirmed by readings of the new band over the time in `confirm_s`; "two readings" are two different samples.
+   Where the second does not come within 45 ms, one that says the vehicle left C or D is believed: it must open within 60 ms.
 3. Readings between the bands are held for 200 ms; then the state is INVALID. The same when readings leave C or D and agree
    on nothing for 200 ms.
 4. Without a sample younger than 150 ms the state is INVALID at once.
@@ -39,6 +40,7 @@ HOLD_V: dict[PilotState, tuple[float, float]] = {
 LOW_PLATEAU_V = (-13.0, -11.0)  # with PWM and a diode in the vehicle
 
 TWO_READINGS_S = 0.005  # two samples at least this far apart: two passes of the loop
+SECOND_READING_S = 0.045
 ASKING_S = 0.500  # B to C: shorter is a BCB toggle or a bounce
 PLUGGING_S = 0.100  # a plug bounces
 SHORT_S = 0.100
@@ -117,6 +119,7 @@ class Plateau:
             return
         self.is_stale = False
         if at_s < self._last_at or (at_s == self._last_at and high_v == self._last_v):
+            self._miss_second(now)
             return  # the same reading again (where time is simulated, one instant may show two voltages)
         if at_s < self._valid_from - TOLERANCE_S:
             return
@@ -146,6 +149,14 @@ class Plateau:
             self._confirm(INVALID, at_s)
             self.is_blind = False
 
+    def _awaits_second(self) -> bool:
+        """One reading said that the vehicle left C or D."""
+        return self.state in (C, D) and self._candidate in (A, B)
+
+    def _miss_second(self, now: float) -> None:
+        if self._awaits_second() and now >= self._last_at + SECOND_READING_S - TOLERANCE_S:
+            self._confirm(band_of(self._last_v), self._candidate_at)
+
     def _confirm(self, state: PilotState, since_s: float) -> None:
         if state is not self.state:
             self.state = state
@@ -166,7 +177,9 @@ class Plateau:
     def deadline(self, sample_at_s: float, now: float) -> float | None:
         """Return when the state would next change with an unchanged line; `sample_at_s`: the newest sample's time."""
         if sample_at_s < now - TOLERANCE_S and not self.is_stale:
-            return sample_at_s + STALE_S + 2 * TOLERANCE_S  # the sense has stopped giving new samples
+            # the sense has stopped giving new samples
+            missed = self._last_at + SECOND_READING_S if self._awaits_second() else float("inf")
+            return min(sample_at_s + STALE_S + 2 * TOLERANCE_S, missed)
         if now < self._valid_from - TOLERANCE_S:
             return self._valid_from
         if self._candidate is None:

@@ -151,3 +151,18 @@ def test_two_voltages_at_one_instant_are_two_readings_of_no_time() -> None:
     line = Line("C")
     line.plateau.sampled(9.0, line.now, line.now)
     assert line.plateau.state is PilotState.C and line.plateau.deadline(line.now, line.now) == line.now + 0.01
+
+
+@pytest.mark.parametrize("before", ["C", "D"])
+@pytest.mark.parametrize("seen", ["A", "B"])
+def test_one_reading_of_a_vehicle_that_left_counts_when_no_second_one_comes(before: str, seen: str) -> None:
+    """Else a sense that stops right then would keep the contactor closed until the sample is stale (invariant 6: 60 ms)."""
+    line = Line(before)
+    line.hold(V[seen], 0.01)
+    left = line.now
+    line.plateau.sampled(V[seen], left, left + 0.040)
+    assert line.plateau.state == PilotState(before)
+    due = line.plateau.deadline(left, left + 0.040)
+    assert due is not None and due <= left + 0.050
+    line.plateau.sampled(V[seen], left, due)
+    assert line.plateau.state == PilotState(seen)
