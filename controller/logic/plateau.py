@@ -148,6 +148,9 @@ class Plateau:
         elif at_s - self._left_at >= _UNSETTLED_S[self.state] - TOLERANCE_S:
             self._confirm(INVALID, at_s)
             self.is_blind = False
+            if seen is not INVALID:  # begins anew with this reading, not with whichever comes next
+                self._candidate = seen
+                self._candidate_at = self._left_at = at_s
 
     def _awaits_second(self) -> bool:
         """One reading said that the vehicle left C or D."""

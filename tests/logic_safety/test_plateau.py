@@ -166,3 +166,15 @@ def test_one_reading_of_a_vehicle_that_left_counts_when_no_second_one_comes(befo
     assert due is not None and due <= left + 0.050
     line.plateau.sampled(V[seen], left, due)
     assert line.plateau.state == PilotState(seen)
+
+
+def test_readings_that_agree_on_nothing_begin_anew_with_the_last_of_them() -> None:
+    """Also where no further sample is looked at before the deadline: else ticks and deadlines would differ."""
+    line = Line("invalid")
+    line.hold(V["D"], 0.40)
+    line.hold(V["C"], 0.31)  # 700 ms that agreed on nothing
+    began = line.now
+    due = line.plateau.deadline(line.now, line.now)
+    assert due == pytest.approx(began + 0.5)
+    line.plateau.sampled(V["C"], due, due)
+    assert line.plateau.state is PilotState.C
