@@ -37,7 +37,7 @@ from controller.logic.evse import (
 from controller.logic.faults import FaultBook
 from controller.logic.inputs import Inputs, Level
 from controller.logic.lock import LockMachine, Motion, Wanted
-from controller.logic.plateau import ASKING_S, LOW_PLATEAU_V, TOLERANCE_S, Plateau
+from controller.logic.plateau import ASKING_S, LOW_PLATEAU_V, STALE_S, TOLERANCE_S, Plateau
 from controller.logic.protection import Protection
 from controller.logic.proximity import Proximity, rating_a
 from controller.logic.rcd import SelfTest
@@ -752,4 +752,5 @@ class PilotMachine:
 
     def _needs_samples(self) -> bool:
         """More samples of the same values would change something."""
-        return self.config.cable_a is None and self.plug is PlugState.PLUGGED and self.proximity.is_settling
+        arrive = self._now <= self._inputs.proximity_at_s + STALE_S
+        return self.config.cable_a is None and arrive and self.proximity.is_settling
