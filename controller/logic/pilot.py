@@ -594,7 +594,7 @@ class PilotMachine:
             against |= Reason.VEHICLE_NOT_ASKING.bit if vented else Reason.NO_VENTILATION.bit
         elif self.supply not in PULSING:
             return against  # X1: the reasons against offering are the story
-        elif not self.plateau.is_steady or now < self.plateau.since_s + ASKING_S - TOLERANCE_S:
+        elif not self.plateau.is_steady or now < self.plateau.held_since_s + ASKING_S - TOLERANCE_S:
             against |= Reason.ASKING_TOO_SHORT.bit
         if self.supply in PULSING:
             if not self.diode_seen_good or self._low_bad_at is not None:
@@ -739,7 +739,7 @@ class PilotMachine:
     def _watched(self) -> tuple[float, ...]:
         """Times at which something that has begun has lasted long enough."""
         plateau, inputs = self.plateau, self._inputs
-        asked = plateau.since_s + ASKING_S
+        asked = plateau.held_since_s + ASKING_S
         unseen = plateau.since_s + PILOT_BAD_S if plateau.state in _UNSEEN_STATES else float("-inf")
         coding = self._plugged_at + CODING_BAD_S
         diode = self._low_bad_at + DIODE_BAD_S if self._low_bad_at is not None else float("-inf")

@@ -76,7 +76,8 @@ _UNSETTLED_S = {state: INVALID_S if state in (C, D) else UNSETTLED_S for state i
 class Plateau:
     """The confirmed state of one pilot line.
 
-    state: confirmed. since_s: sample time of the first reading of it. is_stale: INVALID for want of samples.
+    state: confirmed. since_s: sample time of the first reading of it. held_since_s: of the first since when every reading was of
+    it: a wild one, too short to change the state, begins it anew. is_stale: INVALID for want of samples.
     is_steady: the last reading confirmed the state, nothing else is in the making. is_blind: nothing confirmed since F or
     E was driven or since the start.
     """
@@ -89,6 +90,7 @@ class Plateau:
         "_left_at",
         "_period_s",
         "_valid_from",
+        "held_since_s",
         "is_blind",
         "is_stale",
         "is_steady",
@@ -106,6 +108,7 @@ class Plateau:
         self._left_at = now
         self.state = INVALID
         self.since_s = now
+        self.held_since_s = now
         self.is_stale = False
         self.is_steady = False
         self.is_blind = True
@@ -127,6 +130,8 @@ class Plateau:
         self._last_v = high_v
         low, high = HOLD_V[self.state]
         if low < high_v < high:
+            if not self.is_steady:
+                self.held_since_s = at_s
             self._candidate = None
             self.is_steady = True
             return
@@ -163,14 +168,14 @@ class Plateau:
     def _confirm(self, state: PilotState, since_s: float) -> None:
         if state is not self.state:
             self.state = state
-            self.since_s = since_s
+            self.since_s = self.held_since_s = since_s
         self._candidate = None
         self.is_steady = state is not INVALID
 
     def blind(self, valid_from_s: float) -> None:
         """Forget the vehicle: what is sampled before `valid_from_s` shows our own F or E."""
         self.state = INVALID
-        self.since_s = valid_from_s
+        self.since_s = self.held_since_s = valid_from_s
         self.is_blind = True
         self.is_stale = False
         self.is_steady = False

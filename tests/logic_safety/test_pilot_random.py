@@ -39,3 +39,18 @@ def test_a_willing_vehicle_charges_in_this_world(config: EvseConfig) -> None:
     world = TickWorld(config, script, is_ticked=False).run(TICKS)
     assert any(seen[0] for _, seen in world.log)
     assert world.passes < TICKS / 10
+
+
+@pytest.mark.parametrize("wild", ["E", "B", "A"])
+@pytest.mark.parametrize("is_ticked", [True, False])
+def test_a_wild_sample_shortly_before_a_close_begins_the_half_second_of_c_anew(wild: str, is_ticked: bool) -> None:
+    script = [
+        Step(100, "line", "C"),
+        Step(700, "line", wild),
+        Step(701, "line", "C"),
+        Step(703, "permit", (16.0, "r1", 2.0)),
+    ]
+    world = TickWorld(CONFIGS[1], script, is_ticked=is_ticked).run(800)
+    assert world.breaches == []
+    [closed_at] = [tick for tick, seen in world.log if seen[0]][:1]
+    assert 751 <= closed_at <= 753
