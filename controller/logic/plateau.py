@@ -4,7 +4,8 @@ Rules
 1. A state is entered on its strict band only, and kept while readings stay in its wider band (hysteresis 0.3 V beyond the
    mid-points 10.5 / 7.5 / 4.5 / 1.5 V).
 2. A change is confirmed by readings of the new band over the time in `confirm_s`; "two readings" are two different samples.
-   Where the second does not come within 45 ms, one that says the vehicle left C or D is believed: it must open within 60 ms.
+   That the vehicle left C or D, to A or B, must open within 60 ms: two readings need not agree on which, and where the second
+   does not come within 45 ms the first is believed.
 3. Readings between the bands are held for 200 ms; then the state is INVALID. The same when readings leave C or D and agree
    on nothing for 200 ms.
 4. Without a sample younger than 150 ms the state is INVALID at once.
@@ -145,8 +146,9 @@ class Plateau:
         if self._candidate is None:
             self._left_at = at_s
         if seen is not self._candidate:
+            if not (self._says_left(seen) and self._says_left(self._candidate)):
+                self._candidate_at = at_s
             self._candidate = seen
-            self._candidate_at = at_s
         if at_s - self._candidate_at >= _CONFIRM_S[self.state, seen] - TOLERANCE_S:
             self._confirm(seen, self._candidate_at)
             self.is_blind = False
@@ -157,12 +159,12 @@ class Plateau:
                 self._candidate = seen
                 self._candidate_at = self._left_at = at_s
 
-    def _awaits_second(self) -> bool:
-        """One reading said that the vehicle left C or D."""
-        return self.state in (C, D) and self._candidate in (A, B)
+    def _says_left(self, seen: PilotState | None) -> bool:
+        """The vehicle left C or D, be it to A or B."""
+        return seen in (A, B) and self.state in (C, D)
 
     def _miss_second(self, now: float) -> None:
-        if self._awaits_second() and now >= self._last_at + SECOND_READING_S - TOLERANCE_S:
+        if self._says_left(self._candidate) and now >= self._last_at + SECOND_READING_S - TOLERANCE_S:
             self._confirm(band_of(self._last_v), self._candidate_at)
 
     def _confirm(self, state: PilotState, since_s: float) -> None:
@@ -186,7 +188,7 @@ class Plateau:
         """Return when the state would next change with an unchanged line; `sample_at_s`: the newest sample's time."""
         if sample_at_s < now - TOLERANCE_S and not self.is_stale:
             # the sense has stopped giving new samples
-            missed = self._last_at + SECOND_READING_S if self._awaits_second() else float("inf")
+            missed = self._last_at + SECOND_READING_S if self._says_left(self._candidate) else float("inf")
             return min(sample_at_s + STALE_S + 2 * TOLERANCE_S, missed)
         if now < self._valid_from - TOLERANCE_S:
             return self._valid_from

@@ -178,3 +178,13 @@ def test_readings_that_agree_on_nothing_begin_anew_with_the_last_of_them() -> No
     assert due == pytest.approx(began + 0.5)
     line.plateau.sampled(V["C"], due, due)
     assert line.plateau.state is PilotState.C
+
+
+@pytest.mark.parametrize("before", ["C", "D"])
+@pytest.mark.parametrize(("first", "second"), [("A", "B"), ("B", "A")])
+def test_two_readings_that_both_say_the_vehicle_left_need_not_agree_on_how(
+    before: str, first: str, second: str
+) -> None:
+    line = Line(before)
+    line.hold(V[first], 0.01)
+    assert line.hold(V[second], 0.01) == PilotState(second)
