@@ -109,8 +109,8 @@ class Comparison:
         """Run one trace both ways; return what is wrong."""
         dice = random.Random(f"{self._seed} {number}")
         index = dice.randrange(len(CONFIGS))
-        is_cold = dice.random() < 0.04
-        length = TICKS if is_cold else int(math.exp(dice.uniform(math.log(100), math.log(700))))
+        is_cold = dice.random() < 0.02
+        length = TICKS if is_cold else int(math.exp(dice.uniform(math.log(60), math.log(400))))
         begin = 0 if is_cold else MIDST
         script = random_script(dice, begin, begin + length)
         ticked, driven = (self._world(index, is_cold, is_ticked, script) for is_ticked in (True, False))

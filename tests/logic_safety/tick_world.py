@@ -5,7 +5,6 @@ Everything that happens, happens at a tick, so both runs see the same inputs at 
 
 from __future__ import annotations
 
-import copy
 import math
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +14,7 @@ from controller.logic.inputs import Inputs, Level, Mirror
 from controller.logic.invariants import Breach, Monitor, TracePoint, Watched
 from controller.logic.lock import Motion
 from controller.logic.pilot import EvseConfig, Outputs, PilotMachine
+from hil.search.canonical import Graphs
 
 TICK_S = 0.010
 START_S = 50.0
@@ -182,7 +182,7 @@ class TickWorld:
 
     def then(self, script: list[Step]) -> TickWorld:
         """Return a copy that goes on from here with another script."""
-        world = copy.deepcopy(self)
+        world = Graphs().copy(self)
         world.script = sorted(script, key=lambda step: step.tick)
         world._position = 0
         return world
