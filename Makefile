@@ -5,9 +5,11 @@ OCPP ?= 2.0.1
 SESSIONS ?= 200
 SEED ?= 1
 TRACES ?= 100000
+SECONDS ?= 1200
+N ?= 200
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench sim traces conformance clean
+.PHONY: help setup demo test check bench sim search traces mutants conformance clean
 
 help: ## List the targets
 	@echo "Pilotline - usage: make TARGET"
@@ -37,8 +39,14 @@ bench: setup ## Measure start time, memory and message rate; figures in build/be
 sim: setup ## Random lives on virtual time: SESSIONS=200 from SEED=1; figures in build/sim.json
 	@.venv/bin/python -m hil.sim --sessions $(SESSIONS) --seed $(SEED) --json build/sim.json
 
+search: setup ## Try every event in every state of the safety machine, as deep as SECONDS=1200 allow; figures in build/search.json
+	@.venv/bin/python -m hil.search --seconds $(SECONDS) --json build/search.json
+
 traces: setup ## Run the safety machine ticked and by deadlines on TRACES=100000 random traces from SEED=1: both must do the same
 	@.venv/bin/python -m tests.logic_safety.random_traces --traces $(TRACES) --seed $(SEED)
+
+mutants: setup ## Plant N=200 small mistakes (N=0: all, SEED=1) in the safety machine: tests must notice; results in build/mutants.json
+	@.venv/bin/python -m hil.mutants --n $(N) --seed $(SEED) --json build/mutants.json
 
 conformance: setup ## Run the tests that prove OCPP ids; which ones in build/conformance.json
 	@$(PYTEST) -n 2 -m ocpp --conformance=build/conformance.json
