@@ -28,8 +28,10 @@ TESTS = (
     "tests/logic_safety/test_duty.py",
     "tests/logic_safety/test_plateau.py",
     "tests/logic_safety/test_parts.py",
+    "tests/logic_safety/test_machine.py",
+    "tests/logic_safety/test_search.py",
     "tests/safety/test_sequences.py",
-    "tests/logic_safety",
+    "tests/logic_safety/test_pilot_random.py",
     "tests/safety/test_supervisor.py",
     "tests/safety/test_random_plant.py",
 )

@@ -80,6 +80,7 @@ def _in_child(mutant: Mutant | None, tests: Sequence[str]) -> None:
         os.dup2(silence, 1)
         os.dup2(silence, 2)
         os.chdir(ROOT)
+        os.environ.setdefault("PILOTLINE_TRACES", "6")
         if mutant is not None:
             tree = planted(path_of(mutant.module).read_text(), mutant.index)
             sys.meta_path.insert(0, _Planted(mutant.module, compile(tree, str(path_of(mutant.module)), "exec")))

@@ -65,6 +65,7 @@ class World:
         self.tripped: Level | None = None  # None: by its test alone
         self.trip_until: float | None = None
         self.senses = True
+        self.senses_low: bool | None = True  # None: gives no low plateau at all
         self.breaches: list[Breach] = []
         self._pass(self.now)
 
@@ -130,6 +131,9 @@ class World:
         if self.senses and not works:
             self._sample(self.now)
         return self._set("senses", works)
+
+    def do_sense_low(self, works: bool | None) -> bool:
+        return self._set("senses_low", works)
 
     def do_permit(self, given: tuple[float, str]) -> bool:
         """Granted or changed, and renewed from now on, always in time."""
@@ -261,15 +265,15 @@ class World:
 
     def _sample(self, at: float) -> None:
         inputs, driven = self.channel.inputs, self.machine.outputs.pilot
-        volts = LINE_V[self.line]
-        if driven is PilotOutput.F:
-            inputs.high_v = inputs.low_v = -12.0
-        else:
-            inputs.high_v = volts
-            pulses = driven is PilotOutput.X2
-            inputs.low_v = (self.low_v if self.line in "BCD" else min(volts, -12.0)) if pulses else volts
-        inputs.high_at_s = inputs.low_at_s = inputs.proximity_at_s = at
-        inputs.proximity_ohm = self.ohm
+        volts = -12.0 if driven is PilotOutput.F else LINE_V[self.line]
+        inputs.high_v, inputs.high_at_s = volts, at
+        inputs.proximity_ohm, inputs.proximity_at_s = self.ohm, at
+        if self.senses_low is None:
+            inputs.low_v = inputs.low_at_s = None
+        elif self.senses_low:
+            inputs.low_v, inputs.low_at_s = volts, at
+            if driven is PilotOutput.X2:
+                inputs.low_v = self.low_v if self.line in "BCD" else -12.0
 
     def _renew(self) -> None:
         permit = self.permit
@@ -288,7 +292,8 @@ class World:
     def make_well(self, record: str = "well") -> None:
         """Every device works, nothing is wrong, every fault is reset; a vehicle is plugged in and asks; a fresh permit."""
         inputs = self.channel.inputs
-        self.low_v, self.mirror, self.locked, self.tripped, self.senses = -12.0, None, None, None, True
+        self.low_v, self.mirror, self.locked, self.tripped = -12.0, None, None, None
+        self.senses = self.senses_low = True
         inputs.rcd_error = inputs.estop_pressed = inputs.mains_absent = inputs.outputs_failed = Level.NO
         self.measurements = Measurements((1.0,) * 3, (230.0,) * 3, 0.0)
         self.measure_at = self.now
@@ -315,6 +320,7 @@ def events_of(config: EvseConfig) -> tuple[Event, ...]:
     found += [Event("mirror", mirror) for mirror in (None, *Mirror)]
     found += [Event("estop", level) for level in Level] + [Event("mains_absent", level) for level in (NO, YES)]
     found += [Event("output_failed", level) for level in (NO, YES)] + [Event("sense", works) for works in (True, False)]
+    found += [Event("sense_low", works) for works in (True, False)]
     if config.has_lock:
         found += [Event("bolt", locked) for locked in (None, *Level)] + [Event("wish", lock) for lock in (True, False)]
     if config.cable_a is None:
