@@ -47,7 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     print(f"{len(mutants)} mutants in {len(args.module)} modules, {len(chosen)} of them now", flush=True)
     fate, seconds = judge(None, args.tests)
     if fate is not Fate.SURVIVED:
-        print("the tests fail on the code as it is: nothing can be said of mutants")
+        print(f"the tests fail on the code as it is ({fate}, {seconds:.0f} s): nothing can be said of mutants")
         return 2
     print(f"the tests pass on the code as it is, in {seconds:.1f} s", flush=True)
     results = run(chosen, args.tests, max(args.limit, 3.0 * seconds), explained())

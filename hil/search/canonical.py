@@ -23,7 +23,7 @@ _COARSEST_S = 1e5  # an hour or a day ago may differ, more does not
 # Counted and told, or made anew in every pass: nothing that happens later depends on it.
 TOLD_ONLY = frozenset(
     {
-        "against", "cycles", "has_changed", "ids", "plug_count", "point", "under_load_opens", "version",
+        "against", "cycles", "has_changed", "ids", "passes", "plug_count", "point", "under_load_opens", "version",
         "_key", "_now", "_rules", "_texts", "_texts_key",
     }
 )  # fmt: skip

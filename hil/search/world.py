@@ -20,6 +20,7 @@ from controller.safety.ports import EvsePorts
 from hil.search.canonical import EPOCH_S
 
 LINE_V = {"A": 12.0, "B": 9.0, "C": 6.0, "D": 3.0, "E": 0.0, "F": -12.0, "between": 7.95, "nowhere": -5.0}
+_LOADED_V = (1.2, 10.8)  # a vehicle is between: the low plateau goes through its diode
 _OHM_OF = {13: 1500.0, 20: 680.0, 32: 220.0, 63: 100.0}
 FOREVER_S = 1e6  # of a lease that is renewed in time, always
 FARTHEST_S = FOREVER_S / 2  # a deadline beyond is that of such a lease
@@ -53,7 +54,8 @@ class World:
         self.now = EPOCH_S
         config = replace(config, longest_lease_s=FOREVER_S)
         self.channel = EvseChannel(EvsePorts(config, _DEVICES, _DEVICES, _DEVICES), self.now, "search")
-        self.line = "A"
+        self.line: str | float = "A"  # of LINE_V, or volts
+        self.passes = 0
         self.low_v = -12.0
         self.ohm = 220.0
         self.permit: Permit | None = None
@@ -96,7 +98,7 @@ class World:
         setattr(inputs, name, value)
         return self._next_period()
 
-    def do_line(self, line: str) -> bool:
+    def do_line(self, line: str | float) -> bool:
         return self._set("line", line)
 
     def do_low(self, volts: float) -> bool:
@@ -238,6 +240,7 @@ class World:
 
     def _pass(self, at: float) -> None:
         self.now = at
+        self.passes += 1
         self._follow()
         if self.senses:
             self._sample(at)
@@ -265,7 +268,9 @@ class World:
 
     def _sample(self, at: float) -> None:
         inputs, driven = self.channel.inputs, self.machine.outputs.pilot
-        volts = -12.0 if driven is PilotOutput.F else LINE_V[self.line]
+        volts = LINE_V[self.line] if isinstance(self.line, str) else self.line
+        if driven is PilotOutput.F:
+            volts = -12.0
         inputs.high_v, inputs.high_at_s = volts, at
         inputs.proximity_ohm, inputs.proximity_at_s = self.ohm, at
         if self.senses_low is None:
@@ -273,7 +278,7 @@ class World:
         elif self.senses_low:
             inputs.low_v, inputs.low_at_s = volts, at
             if driven is PilotOutput.X2:
-                inputs.low_v = self.low_v if self.line in "BCD" else -12.0
+                inputs.low_v = self.low_v if _LOADED_V[0] < volts < _LOADED_V[1] else -12.0
 
     def _renew(self) -> None:
         permit = self.permit

@@ -104,6 +104,7 @@ class Comparison:
         self.ticked_passes = 0
         self.driven_passes = 0
         self.closes = 0
+        self.changes = 0
 
     def trace(self, number: int) -> list[str]:
         """Run one trace both ways; return what is wrong."""
@@ -115,12 +116,13 @@ class Comparison:
         script = random_script(dice, begin, begin + length)
         ticked, driven = (self._world(index, is_cold, is_ticked, script) for is_ticked in (True, False))
         ticked.is_judged = number % 10 == 0
-        before = ticked.passes, driven.passes, driven.machine.cycles
+        before = ticked.passes, driven.passes, driven.machine.cycles, len(driven.log)
         ticked.run(begin + length)
         driven.run(begin + length)
         self.ticked_passes += ticked.passes - before[0]
         self.driven_passes += driven.passes - before[1]
         self.closes += driven.machine.cycles - before[2]
+        self.changes += len(driven.log) - before[3]
         return [f"trace {number} of seed {self._seed}: {line}" for line in differences(ticked, driven)]
 
     def _world(self, index: int, is_cold: bool, is_ticked: bool, script: list[Step]) -> TickWorld:
@@ -146,7 +148,7 @@ def main() -> int:
             figures = f"{comparison.ticked_passes} ticks, {comparison.driven_passes} driven passes"
             print(
                 f"{done}/{args.traces} traces, {figures}, {comparison.closes} closes, {failed} differ or break an invariant, "
-                f"{time.monotonic() - began:.0f} s",
+                f"{comparison.closes} closes, {failed} differ or break an invariant, {time.monotonic() - began:.0f} s",
                 flush=True,
             )
     return 1 if failed else 0
