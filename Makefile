@@ -7,9 +7,10 @@ SEED ?= 1
 TRACES ?= 100000
 SECONDS ?= 1200
 N ?= 200
+PASSES ?= 2000000
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench sim search traces mutants conformance clean
+.PHONY: help setup demo test check bench sim search traces storm mutants conformance clean
 
 help: ## List the targets
 	@echo "Pilotline - usage: make TARGET"
@@ -44,6 +45,10 @@ search: setup ## Try every event in every state of the safety machine, as deep a
 
 traces: setup ## Run the safety machine ticked and by deadlines on TRACES=100000 random traces from SEED=1: both must do the same
 	@.venv/bin/python -m tests.logic_safety.random_traces --traces $(TRACES) --seed $(SEED)
+
+storm: setup ## Let anything happen to the safety machine for PASSES=2000000 from SEED=1, and as many on the plant: no invariant breaks
+	@.venv/bin/python -m hil.search.walk --passes $(PASSES) --seed $(SEED)
+	@.venv/bin/python -m tests.safety.random_lives --passes $(PASSES) --seed $(SEED)
 
 mutants: setup ## Plant N=200 small mistakes (N=0: all, SEED=1) in the safety machine: tests must notice; results in build/mutants.json
 	@.venv/bin/python -m hil.mutants --n $(N) --seed $(SEED) --json build/mutants.json

@@ -1,6 +1,6 @@
 """Random walks of millions of passes, where a search cannot go: arbitrary voltages, currents, resistances and times.
 
-Each walk ends by making all well: the contactor must close again. `python -m hil.search.walk --passes 3000000`.
+Each walk ends by making all well: the contactor must close again. `python -m hil.search.walk --passes 2000000`.
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ def _close_again(world: World) -> str:
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m hil.search.walk", description=__doc__)
-    parser.add_argument("--passes", type=int, default=3_000_000, help="how many, of all walks (default 3000000)")
+    parser.add_argument("--passes", type=int, default=2_000_000, help="how many, of all walks (default 2000000)")
     parser.add_argument("--seed", type=int, default=1, help="what all chance is drawn from (default 1)")
     args = parser.parse_args()
     walked, began, wrong = Walked(), time.monotonic(), 0

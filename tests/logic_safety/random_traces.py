@@ -145,10 +145,11 @@ def main() -> int:
         for line in wrong:
             print(line, flush=True)
         if done % 1000 == 0 or done == args.traces:
-            figures = f"{comparison.ticked_passes} ticks, {comparison.driven_passes} driven passes"
+            passes = f"{comparison.ticked_passes} ticks, {comparison.driven_passes} driven passes"
+            changes = f"{comparison.changes} changes of outputs, {comparison.closes} closes"
+            found = f"{failed} differ or break an invariant"
             print(
-                f"{done}/{args.traces} traces, {figures}, {comparison.closes} closes, {failed} differ or break an invariant, "
-                f"{comparison.closes} closes, {failed} differ or break an invariant, {time.monotonic() - began:.0f} s",
+                f"{done}/{args.traces} traces, {passes}, {changes}, {found}, {time.monotonic() - began:.0f} s",
                 flush=True,
             )
     return 1 if failed else 0
