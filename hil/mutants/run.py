@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 import importlib.abc
 import importlib.machinery
+import itertools
 import os
 import signal
 import sys
@@ -99,8 +100,8 @@ def _pytest(tests: Sequence[str]) -> int:
     hypothesis.settings.register_profile("mutants", parent=quick)
     hypothesis.settings.load_profile("mutants")
     options = ["-x", "-q", "--no-header", "--tb=no", "-m", "not wire", "-p", "no:cacheprovider", "-p", "no:xdist"]
-    for which in _WHICH:
-        code = int(pytest.main([*options, "-k", which, *tests]))
+    for which, test in itertools.product(_WHICH, tests):  # one file at a time: most mutants never see the second
+        code = int(pytest.main([*options, "-k", which, test]))
         if code not in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
             return code
     return 0

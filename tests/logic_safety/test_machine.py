@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from controller.logic.evse import LockState, PilotOutput
+from controller.logic.contactor import MirrorWatch
+from controller.logic.evse import LockState, PilotOutput, PlugState
 from controller.logic.inputs import Level, Mirror
 from controller.logic.lock import Motion
 from controller.logic.pilot import EvseConfig, PilotMachine, Supply
 from controller.logic.reasons import Reason
+from hil.search.canonical import EPOCH_S
 from hil.search.world import Event, World
 
 SOCKET = EvseConfig(1, has_rcd=True)
@@ -106,6 +108,79 @@ def test_while_the_contactor_closes_nothing_blocks_it() -> None:
     scene = plugged().play(PERMIT, C)
     scene.until(lambda: scene.machine.supply is Supply.CLOSING)
     assert scene.machine.blocked_by == ()
+
+
+# --- the rules' own times --------------------------------------------------------------------------------------------------
+
+
+def test_nothing_closes_for_5_s_after_a_start_whatever_ran_before_may_have_opened_just_then() -> None:
+    scene = Scene(SOCKET).play(C, 0.8, PERMIT)
+    scene.until(lambda: scene.is_closed)
+    assert scene.now - EPOCH_S == pytest.approx(5.0, abs=PERIOD_S / 2)
+
+
+def test_after_f_the_line_has_20_ms_to_settle_before_a_sample_counts() -> None:
+    scene = plugged().play(Event("estop", Level.YES))
+    scene.until(lambda: scene.machine.outputs.pilot is PilotOutput.X1)
+    assert scene.until(lambda: not scene.machine.plateau.is_blind) == pytest.approx(0.020 + 0.100, abs=PERIOD_S / 2)
+
+
+def test_a_contactor_closes_again_5_s_after_it_opened() -> None:
+    scene = charging().play(B)
+    opened = scene.until(lambda: not scene.is_closed, 0.1)
+    assert opened <= 0.020
+    fell = scene.now
+    scene.play(C)
+    scene.until(lambda: scene.is_closed)
+    assert scene.now - fell == pytest.approx(5.0, abs=0.015)
+
+
+def test_an_error_locks_out_for_30_s_after_it_cleared() -> None:
+    scene = plugged().play(PERMIT, 1.0, Event("mains_absent", Level.YES), 7.0, Event("mains_absent", Level.NO))
+    cleared = scene.now
+    scene.until(lambda: scene.machine.outputs.pilot is PilotOutput.X2)
+    assert scene.now - cleared == pytest.approx(30.0, abs=0.015)
+
+
+def test_the_seventh_close_waits_until_the_first_is_ten_minutes_ago() -> None:
+    scene = plugged().play(PERMIT)
+    closed = []
+    for _ in range(7):
+        scene.play(C)
+        scene.until(lambda: scene.is_closed, 700.0)
+        closed.append(scene.now)
+        scene.play(B, 1.0)
+    assert closed[5] - closed[0] < 60.0
+    assert closed[6] - closed[0] == pytest.approx(600.0, abs=1.0)
+
+
+def test_a_vehicle_that_goes_on_asking_is_opened_6_s_after_the_pwm_went() -> None:
+    scene = charging().play(WITHDRAW)
+    assert scene.until(lambda: not scene.is_closed) == pytest.approx(6.0, abs=PERIOD_S / 2)
+    assert scene.machine.under_load_opens == 1
+
+
+def test_a_cable_that_cannot_be_read_is_a_fault_a_second_after_it_was_plugged_in() -> None:
+    scene = Scene(SOCKET).play(6.0, Event("cable", 20.0), B)
+    plugged_in = scene.until(lambda: scene.machine.plug is PlugState.PLUGGED)
+    assert plugged_in < 0.2
+    assert scene.until(lambda: scene.faults == ("proximity",)) == pytest.approx(1.0, abs=PERIOD_S / 2)
+
+
+@pytest.mark.parametrize(("after_s", "within_s"), [(0.6, 0.8), (1.3, 3.8)])
+def test_a_pilot_lost_within_a_second_of_the_opening_was_lost_under_power(after_s: float, within_s: float) -> None:
+    scene = charging().play(B, after_s, Event("line", "E"))
+    took = scene.until(lambda: scene.faults == ("pilot_short",))
+    assert within_s - 0.8 <= took <= within_s
+
+
+def test_a_mirror_proves_an_open_contactor_by_two_readings() -> None:
+    watch = MirrorWatch(0.0)
+    proven = []
+    for tick in range(6):
+        watch.observed(Mirror.OPEN if tick > 1 else Mirror.CLOSED, tick / 100)
+        proven.append(watch.is_proven_open)
+    assert proven == [False, False, False, False, True, True]
 
 
 # --- faults -----------------------------------------------------------------------------------------------------------------

@@ -54,6 +54,17 @@ def test_a_state_is_kept_in_its_wider_band_and_left_beyond_it(state: PilotState)
 
 
 @pytest.mark.parametrize(
+    ("state", "low", "high"),
+    [("A", 10.2, 13.3), ("B", 7.2, 10.8), ("C", 4.2, 7.8), ("D", 1.2, 4.8), ("E", -1.3, 1.8), ("F", -13.3, -10.7)],
+)
+def test_a_state_is_left_03_v_beyond_the_middle_between_two_bands(state: str, low: float, high: float) -> None:
+    """10.5 / 7.5 / 4.5 / 1.5 V; beyond the outer bands the same distance."""
+    for inside, outside in ((low + 0.001, low - 0.001), (high - 0.001, high + 0.001)):
+        assert Line(state).hold(inside, 5.0) == PilotState(state)
+        assert Line(state).hold(outside, 5.0) != PilotState(state)
+
+
+@pytest.mark.parametrize(
     ("before", "seen", "held_ms", "confirmed_ms"),
     [
         ("B", "A", 10, 20),
