@@ -134,13 +134,14 @@ class Comparison:
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.logic_safety.random_traces", description=__doc__)
     parser.add_argument("--traces", type=int, default=100_000, help="how many (default 100000)")
+    parser.add_argument("--first", type=int, default=0, help="number of the first one: to go on, or to see one again")
     parser.add_argument("--seed", type=int, default=1, help="what all chance is drawn from (default 1)")
     args = parser.parse_args()
     began = time.monotonic()
     failed = 0
     comparison = Comparison(args.seed)
     for done in range(1, args.traces + 1):
-        wrong = comparison.trace(done - 1)
+        wrong = comparison.trace(args.first + done - 1)
         failed += bool(wrong)
         for line in wrong:
             print(line, flush=True)
