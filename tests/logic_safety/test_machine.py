@@ -8,7 +8,7 @@ from controller.logic.contactor import MirrorWatch
 from controller.logic.evse import LockState, PilotOutput, PlugState
 from controller.logic.inputs import Level, Mirror
 from controller.logic.lock import Motion
-from controller.logic.pilot import EvseConfig, PilotMachine, Supply
+from controller.logic.pilot import EvseConfig, Outputs, PilotMachine, Supply
 from controller.logic.reasons import Reason
 from hil.search.canonical import EPOCH_S
 from hil.search.world import Event, World
@@ -69,6 +69,10 @@ def test_what_a_board_file_does_not_say_is_32_a_in_three_phases_with_a_lock() ->
     assert (config.hardware_max_a, config.phases, config.has_lock, config.cable_a) == (32.0, 3, True, None)
     assert not (config.has_ventilation or config.has_rcd or config.has_rcd_test)
     assert (config.period_s, config.longest_lease_s) == (0.010, 2.0)
+
+
+def test_what_is_driven_before_anything_is_decided_is_nothing() -> None:
+    assert Outputs() == Outputs(False, 1, PilotOutput.X1, None, Motion.REST, False)
 
 
 # --- offering ---------------------------------------------------------------------------------------------------------------
@@ -315,6 +319,11 @@ def test_an_error_line_that_is_active_during_the_self_tests_pulse_is_the_tests_o
     assert scene.faults == () and scene.machine.self_test.passed_at_s is not None
     scene.play(Event("rcd_error", Level.YES))
     assert scene.faults == ("rcd_error",)
+
+
+def test_where_there_is_no_test_line_nothing_waits_for_a_self_test() -> None:
+    scene = Scene(SOCKET).play(B, 0.5, PERMIT)
+    assert scene.until(lambda: scene.machine.outputs.pilot is PilotOutput.X2) <= 2 * PERIOD_S
 
 
 # --- reasons ----------------------------------------------------------------------------------------------------------------

@@ -199,3 +199,17 @@ def test_two_readings_that_both_say_the_vehicle_left_need_not_agree_on_how(
     line = Line(before)
     line.hold(V[first], 0.01)
     assert line.hold(V[second], 0.01) == PilotState(second)
+
+
+def test_two_readings_of_one_burst_are_one() -> None:
+    line = Line("C")
+    for seconds, expected in ((0.0, "C"), (0.004, "C"), (0.006, "B")):
+        line.plateau.sampled(V["B"], line.now + 0.01 + seconds, line.now + 0.02)
+        assert line.plateau.state == PilotState(expected)
+
+
+def test_at_the_start_nothing_is_known_and_nothing_is_late() -> None:
+    plateau = Plateau(10.0)
+    assert plateau.state is PilotState.INVALID
+    assert (plateau.is_stale, plateau.is_steady, plateau.is_blind) == (False, False, True)
+    assert (plateau.since_s, plateau.held_since_s) == (10.0, 10.0)
