@@ -213,3 +213,10 @@ def test_at_the_start_nothing_is_known_and_nothing_is_late() -> None:
     assert plateau.state is PilotState.INVALID
     assert (plateau.is_stale, plateau.is_steady, plateau.is_blind) == (False, False, True)
     assert (plateau.since_s, plateau.held_since_s) == (10.0, 10.0)
+
+
+def test_a_sample_older_than_the_last_one_says_nothing() -> None:
+    line = Line("C")
+    line.plateau.sampled(V["B"], line.now - 0.02, line.now)
+    line.plateau.sampled(V["B"], line.now - 0.01, line.now)
+    assert line.plateau.state is PilotState.C and line.plateau.is_steady
