@@ -5,9 +5,13 @@ OCPP ?= 2.0.1
 SESSIONS ?= 200
 SEED ?= 1
 NAME ?=
+TRACES ?= 100000
+SECONDS ?= 1200
+N ?= 200
+PASSES ?= 2000000
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench sim scenarios conformance clean
+.PHONY: help setup demo test check bench sim scenarios search traces storm mutants conformance clean
 
 help: ## List the targets
 	@echo "Pilotline - usage: make TARGET"
@@ -39,6 +43,19 @@ sim: setup ## Random lives on virtual time: SESSIONS=200 from SEED=1; figures in
 
 scenarios: setup ## Play the sequences of IEC 61851-1 and every protection, in 3 min (NAME="2.2 rcd" some); build/scenarios.json
 	@.venv/bin/python -m hil.scenarios $(NAME)
+
+search: setup ## Try every event in every state of the safety machine, as deep as SECONDS=1200 allow; figures in build/search.json
+	@.venv/bin/python -m hil.search --seconds $(SECONDS) --json build/search.json
+
+traces: setup ## Run the safety machine ticked and by deadlines on TRACES=100000 random traces from SEED=1: both must do the same
+	@.venv/bin/python -m tests.logic_safety.random_traces --traces $(TRACES) --seed $(SEED)
+
+storm: setup ## Let anything happen to the safety machine for PASSES=2000000 from SEED=1, and as many on the plant: no invariant breaks
+	@.venv/bin/python -m hil.search.walk --passes $(PASSES) --seed $(SEED)
+	@.venv/bin/python -m tests.safety.random_lives --passes $(PASSES) --seed $(SEED)
+
+mutants: setup ## Plant N=200 small mistakes (N=0: all, SEED=1) in the safety machine: tests must notice; results in build/mutants.json
+	@.venv/bin/python -m hil.mutants --n $(N) --seed $(SEED) --json build/mutants.json
 
 conformance: setup ## Run the tests that prove OCPP ids; which ones in build/conformance.json
 	@$(PYTEST) -n 2 -m ocpp --conformance=build/conformance.json

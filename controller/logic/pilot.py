@@ -40,7 +40,7 @@ from controller.logic.evse import (
 from controller.logic.faults import FaultBook
 from controller.logic.inputs import Inputs, Level
 from controller.logic.lock import LockMachine, Motion, Wanted
-from controller.logic.plateau import ASKING_S, LOW_PLATEAU_V, TOLERANCE_S, Plateau
+from controller.logic.plateau import ASKING_S, LOW_PLATEAU_V, STALE_S, TOLERANCE_S, Plateau
 from controller.logic.protection import Protection
 from controller.logic.proximity import Proximity, rating_a
 from controller.logic.rcd import SelfTest
@@ -679,7 +679,7 @@ class PilotMachine:
             return against | Reason.WAKING.bit
         elif self.supply not in PULSING:
             return against  # X1: the reasons against offering are the story
-        elif not self.plateau.is_steady or now < self.plateau.since_s + ASKING_S - TOLERANCE_S:
+        elif not self.plateau.is_steady or now < self.plateau.held_since_s + ASKING_S - TOLERANCE_S:
             against |= Reason.ASKING_TOO_SHORT.bit
         if self.supply in PULSING:
             if not self.diode_seen_good or self._low_bad_at is not None:
@@ -843,7 +843,7 @@ class PilotMachine:
     def _watched(self) -> tuple[float, ...]:
         """Times at which something that has begun has lasted long enough."""
         plateau, inputs = self.plateau, self._inputs
-        asked = plateau.since_s + ASKING_S
+        asked = plateau.held_since_s + ASKING_S
         unseen = plateau.since_s + PILOT_BAD_S if plateau.state in _UNSEEN_STATES else float("-inf")
         coding = self._plugged_at + CODING_BAD_S
         diode = self._low_bad_at + DIODE_BAD_S if self._low_bad_at is not None else float("-inf")
@@ -856,4 +856,5 @@ class PilotMachine:
 
     def _needs_samples(self) -> bool:
         """More samples of the same values would change something."""
-        return self.config.cable_a is None and self.plug is PlugState.PLUGGED and self.proximity.is_settling
+        arrive = self._now <= self._inputs.proximity_at_s + STALE_S
+        return self.config.cable_a is None and arrive and self.proximity.is_settling

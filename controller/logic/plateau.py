@@ -4,6 +4,8 @@ Rules
 1. A state is entered on its strict band only, and kept while readings stay in its wider band (hysteresis 0.3 V beyond the
    mid-points 10.5 / 7.5 / 4.5 / 1.5 V).
 2. A change is confirmed by readings of the new band over the time in `confirm_s`; "two readings" are two different samples.
+   That the vehicle left C or D, to A or B, must open within 60 ms: two readings need not agree on which, and where the second
+   does not come within 45 ms the first is believed.
 3. Readings between the bands are held for 200 ms; then the state is INVALID. The same when readings leave C or D and agree
    on nothing for 200 ms.
 4. Without a sample younger than 150 ms the state is INVALID at once.
@@ -39,6 +41,7 @@ HOLD_V: dict[PilotState, tuple[float, float]] = {
 LOW_PLATEAU_V = (-13.0, -11.0)  # with PWM and a diode in the vehicle
 
 TWO_READINGS_S = 0.005  # two samples at least this far apart: two passes of the loop
+SECOND_READING_S = 0.045
 ASKING_S = 0.500  # B to C: shorter is a BCB toggle or a bounce
 PLUGGING_S = 0.100  # a plug bounces
 SHORT_S = 0.100
@@ -74,7 +77,8 @@ _UNSETTLED_S = {state: INVALID_S if state in (C, D) else UNSETTLED_S for state i
 class Plateau:
     """The confirmed state of one pilot line.
 
-    state: confirmed. since_s: sample time of the first reading of it. is_stale: INVALID for want of samples.
+    state: confirmed. since_s: sample time of the first reading of it. held_since_s: of the first since when every reading was of
+    it: a wild one, too short to change the state, begins it anew. is_stale: INVALID for want of samples.
     is_steady: the last reading confirmed the state, nothing else is in the making. is_blind: nothing confirmed since F or
     E was driven or since the start.
     """
@@ -87,6 +91,7 @@ class Plateau:
         "_left_at",
         "_period_s",
         "_valid_from",
+        "held_since_s",
         "is_blind",
         "is_stale",
         "is_steady",
@@ -104,6 +109,7 @@ class Plateau:
         self._left_at = now
         self.state = INVALID
         self.since_s = now
+        self.held_since_s = now
         self.is_stale = False
         self.is_steady = False
         self.is_blind = True
@@ -117,6 +123,7 @@ class Plateau:
             return
         self.is_stale = False
         if at_s < self._last_at or (at_s == self._last_at and high_v == self._last_v):
+            self._miss_second(now)
             return  # the same reading again (where time is simulated, one instant may show two voltages)
         if at_s < self._valid_from - TOLERANCE_S:
             return
@@ -124,6 +131,8 @@ class Plateau:
         self._last_v = high_v
         low, high = HOLD_V[self.state]
         if low < high_v < high:
+            if not self.is_steady:
+                self.held_since_s = at_s
             self._candidate = None
             self.is_steady = True
             return
@@ -137,26 +146,38 @@ class Plateau:
         if self._candidate is None:
             self._left_at = at_s
         if seen is not self._candidate:
+            if not (self._says_left(seen) and self._says_left(self._candidate)):
+                self._candidate_at = at_s
             self._candidate = seen
-            self._candidate_at = at_s
         if at_s - self._candidate_at >= _CONFIRM_S[self.state, seen] - TOLERANCE_S:
             self._confirm(seen, self._candidate_at)
             self.is_blind = False
         elif at_s - self._left_at >= _UNSETTLED_S[self.state] - TOLERANCE_S:
             self._confirm(INVALID, at_s)
             self.is_blind = False
+            if seen is not INVALID:  # begins anew with this reading, not with whichever comes next
+                self._candidate = seen
+                self._candidate_at = self._left_at = at_s
+
+    def _says_left(self, seen: PilotState | None) -> bool:
+        """The vehicle left C or D, be it to A or B."""
+        return seen in (A, B) and self.state in (C, D)
+
+    def _miss_second(self, now: float) -> None:
+        if self._says_left(self._candidate) and now >= self._last_at + SECOND_READING_S - TOLERANCE_S:
+            self._confirm(band_of(self._last_v), self._candidate_at)
 
     def _confirm(self, state: PilotState, since_s: float) -> None:
         if state is not self.state:
             self.state = state
-            self.since_s = since_s
+            self.since_s = self.held_since_s = since_s
         self._candidate = None
         self.is_steady = state is not INVALID
 
     def blind(self, valid_from_s: float) -> None:
         """Forget the vehicle: what is sampled before `valid_from_s` shows our own F or E."""
         self.state = INVALID
-        self.since_s = valid_from_s
+        self.since_s = self.held_since_s = valid_from_s
         self.is_blind = True
         self.is_stale = False
         self.is_steady = False
@@ -166,7 +187,9 @@ class Plateau:
     def deadline(self, sample_at_s: float, now: float) -> float | None:
         """Return when the state would next change with an unchanged line; `sample_at_s`: the newest sample's time."""
         if sample_at_s < now - TOLERANCE_S and not self.is_stale:
-            return sample_at_s + STALE_S + 2 * TOLERANCE_S  # the sense has stopped giving new samples
+            # the sense has stopped giving new samples
+            missed = self._last_at + SECOND_READING_S if self._says_left(self._candidate) else float("inf")
+            return min(sample_at_s + STALE_S + 2 * TOLERANCE_S, missed)
         if now < self._valid_from - TOLERANCE_S:
             return self._valid_from
         if self._candidate is None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from controller.logic.contactor import MirrorWatch
 from controller.logic.evse import ContactorState, LockState, Measurements
-from controller.logic.faults import FAULTS, ROWS, Clears, FaultBook, Stop
+from controller.logic.faults import FAULTS, ROWS, Clears, FaultBook, Severity, Stop
 from controller.logic.inputs import Level, Mirror
 from controller.logic.lock import LockMachine, Motion, Wanted
 from controller.logic.protection import Protection
@@ -369,3 +369,63 @@ def test_faults_clear_as_their_rows_say() -> None:
         assert book.has(row.id) is (row.clears is Clears.RESET)
         assert book.reset(row.id) is (row.clears is Clears.RESET)
         assert book.ids == () and not book.is_open_demanded
+
+
+# The table told a second time, by what somebody may rely on. A row that is not here is judged by its own tests.
+def _ids(*lines: str) -> frozenset[str]:
+    return frozenset(" ".join(lines).split())
+
+
+_KNOWN = _ids(
+    "contactor_dropped contactor_stuck_open contactor_welded emergency_stop input_unreadable invariant ",
+    "lock_jammed lock_lost loop_stalled mains_lost meter_lost mirror_unreadable output_failed ",
+    "over_current over_current_high over_voltage pilot_diode pilot_invalid pilot_pwm pilot_reversed ",
+    "pilot_short pilot_unread proximity proximity_changed rcd_error rcd_self_test rcd_trip reader_lost ",
+    "safety_lost under_voltage ",
+)
+_OPENS = _ids(
+    "contactor_dropped contactor_stuck_open contactor_welded emergency_stop input_unreadable invariant ",
+    "lock_lost loop_stalled mains_lost mirror_unreadable output_failed over_current_high pilot_diode ",
+    "pilot_invalid pilot_pwm pilot_reversed pilot_short pilot_unread proximity_changed rcd_error rcd_trip ",
+)
+_SUSPENDS = _ids("lock_jammed over_current over_voltage proximity rcd_self_test under_voltage ")
+_RESET = _ids("contactor_stuck_open contactor_welded emergency_stop invariant rcd_self_test rcd_trip ")
+_UNPLUG = _ids("lock_jammed lock_lost over_current over_current_high pilot_diode proximity_changed ")
+_SHOWS_F = _ids(
+    "contactor_stuck_open contactor_welded emergency_stop invariant lock_lost over_current_high ",
+    "pilot_diode proximity_changed rcd_error rcd_trip ",
+)
+_NO_LOCKOUT = _ids("lock_jammed proximity ")
+_DANGER = _ids(
+    "contactor_welded emergency_stop invariant lock_lost output_failed over_current_high ",
+    "proximity_changed rcd_error rcd_self_test rcd_trip safety_lost ",
+)
+_NOTICE = _ids("reader_lost ")
+
+
+@pytest.mark.parametrize("fault_id", sorted(_KNOWN))
+def test_what_a_fault_stops_shows_and_wants_before_it_clears(fault_id: str) -> None:
+    row = FAULTS[fault_id]
+    stops = Stop.OPEN if fault_id in _OPENS else Stop.SUSPEND if fault_id in _SUSPENDS else Stop.NOTHING
+    clears = Clears.RESET if fault_id in _RESET else Clears.UNPLUG if fault_id in _UNPLUG else Clears.BY_ITSELF
+    severity = Severity.DANGER if fault_id in _DANGER else Severity.NOTICE if fault_id in _NOTICE else Severity.FAULT
+    assert (row.stops, row.clears, row.severity) == (stops, clears, severity)
+    assert (row.shows_f, row.locks_out) == (fault_id in _SHOWS_F, fault_id not in _NO_LOCKOUT)
+    assert row.is_latching is (fault_id in _RESET | _UNPLUG)
+
+
+def test_two_faults_stop_what_either_of_them_stops() -> None:
+    book = FaultBook()
+    book.report("proximity", True)
+    assert (book.is_open_demanded, book.is_suspended, book.shows_f, book.locks_out) == (False, True, False, False)
+    book.report("rcd_trip", True)
+    assert (book.is_open_demanded, book.is_suspended, book.shows_f, book.locks_out) == (True, True, True, True)
+    before = book.version
+    book.report("rcd_trip", True)
+    assert book.version == before and book.ids == ("proximity", "rcd_trip")
+    book.report("rcd_trip", False)
+    assert book.has("rcd_trip") and book.reset("rcd_trip") and book.version > before
+    assert (book.is_open_demanded, book.is_suspended, book.shows_f, book.locks_out) == (False, True, False, False)
+    book.report("meter_lost", True)
+    book.report("proximity", False)
+    assert (book.is_open_demanded, book.is_suspended, book.shows_f, book.locks_out) == (False, False, False, False)

@@ -54,6 +54,17 @@ def test_a_state_is_kept_in_its_wider_band_and_left_beyond_it(state: PilotState)
 
 
 @pytest.mark.parametrize(
+    ("state", "low", "high"),
+    [("A", 10.2, 13.3), ("B", 7.2, 10.8), ("C", 4.2, 7.8), ("D", 1.2, 4.8), ("E", -1.3, 1.8), ("F", -13.3, -10.7)],
+)
+def test_a_state_is_left_03_v_beyond_the_middle_between_two_bands(state: str, low: float, high: float) -> None:
+    """10.5 / 7.5 / 4.5 / 1.5 V; beyond the outer bands the same distance."""
+    for inside, outside in ((low + 0.001, low - 0.001), (high - 0.001, high + 0.001)):
+        assert Line(state).hold(inside, 5.0) == PilotState(state)
+        assert Line(state).hold(outside, 5.0) != PilotState(state)
+
+
+@pytest.mark.parametrize(
     ("before", "seen", "held_ms", "confirmed_ms"),
     [
         ("B", "A", 10, 20),
@@ -151,3 +162,61 @@ def test_two_voltages_at_one_instant_are_two_readings_of_no_time() -> None:
     line = Line("C")
     line.plateau.sampled(9.0, line.now, line.now)
     assert line.plateau.state is PilotState.C and line.plateau.deadline(line.now, line.now) == line.now + 0.01
+
+
+@pytest.mark.parametrize("before", ["C", "D"])
+@pytest.mark.parametrize("seen", ["A", "B"])
+def test_one_reading_of_a_vehicle_that_left_counts_when_no_second_one_comes(before: str, seen: str) -> None:
+    """Else a sense that stops right then would keep the contactor closed until the sample is stale (invariant 6: 60 ms)."""
+    line = Line(before)
+    line.hold(V[seen], 0.01)
+    left = line.now
+    line.plateau.sampled(V[seen], left, left + 0.040)
+    assert line.plateau.state == PilotState(before)
+    due = line.plateau.deadline(left, left + 0.040)
+    assert due is not None and due <= left + 0.050
+    line.plateau.sampled(V[seen], left, due)
+    assert line.plateau.state == PilotState(seen)
+
+
+def test_readings_that_agree_on_nothing_begin_anew_with_the_last_of_them() -> None:
+    """Also where no further sample is looked at before the deadline: else ticks and deadlines would differ."""
+    line = Line("invalid")
+    line.hold(V["D"], 0.40)
+    line.hold(V["C"], 0.31)  # 700 ms that agreed on nothing
+    began = line.now
+    due = line.plateau.deadline(line.now, line.now)
+    assert due == pytest.approx(began + 0.5)
+    line.plateau.sampled(V["C"], due, due)
+    assert line.plateau.state is PilotState.C
+
+
+@pytest.mark.parametrize("before", ["C", "D"])
+@pytest.mark.parametrize(("first", "second"), [("A", "B"), ("B", "A")])
+def test_two_readings_that_both_say_the_vehicle_left_need_not_agree_on_how(
+    before: str, first: str, second: str
+) -> None:
+    line = Line(before)
+    line.hold(V[first], 0.01)
+    assert line.hold(V[second], 0.01) == PilotState(second)
+
+
+def test_two_readings_of_one_burst_are_one() -> None:
+    line = Line("C")
+    for seconds, expected in ((0.0, "C"), (0.004, "C"), (0.006, "B")):
+        line.plateau.sampled(V["B"], line.now + 0.01 + seconds, line.now + 0.02)
+        assert line.plateau.state == PilotState(expected)
+
+
+def test_at_the_start_nothing_is_known_and_nothing_is_late() -> None:
+    plateau = Plateau(10.0)
+    assert plateau.state is PilotState.INVALID
+    assert (plateau.is_stale, plateau.is_steady, plateau.is_blind) == (False, False, True)
+    assert (plateau.since_s, plateau.held_since_s) == (10.0, 10.0)
+
+
+def test_a_sample_older_than_the_last_one_says_nothing() -> None:
+    line = Line("C")
+    line.plateau.sampled(V["B"], line.now - 0.02, line.now)
+    line.plateau.sampled(V["B"], line.now - 0.01, line.now)
+    assert line.plateau.state is PilotState.C and line.plateau.is_steady

@@ -5,7 +5,6 @@ Everything that happens, happens at a tick, so both runs see the same inputs at 
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from dataclasses import dataclass
 from typing import Any
@@ -15,9 +14,11 @@ from controller.logic.inputs import Inputs, Level, Mirror
 from controller.logic.invariants import Breach, Monitor, TracePoint, Watched
 from controller.logic.lock import Motion
 from controller.logic.pilot import EvseConfig, Outputs, PilotMachine
+from hil.search.canonical import Graphs
 
 TICK_S = 0.010
 START_S = 50.0
+FOREVER = 2**62
 LOADED_V = {"A": 12.0, "B": 9.0, "C": 6.0, "D": 3.0, "E": 0.0, "gap": 7.95, "low gap": 10.9}
 
 
@@ -64,12 +65,15 @@ class Vehicle:
 
 
 class TickWorld:
-    """is_ticked: a pass at every tick, else at those with a change or a deadline."""
+    """is_ticked: a pass at every tick, else at those with a change or a deadline. is_judged: by the invariants' monitor."""
 
-    def __init__(self, config: EvseConfig, script: list[Step], *, is_ticked: bool) -> None:
+    def __init__(self, config: EvseConfig, script: list[Step], *, is_ticked: bool, is_judged: bool = True) -> None:
         self.config = config
         self.is_ticked = is_ticked
+        self.is_judged = is_judged
         self.script = sorted(script, key=lambda step: step.tick)
+        self._position = 0
+        self._due_tick = 0
         self.machine = PilotMachine(config, START_S)
         self.monitor = Monitor(
             Watched(config.evse_id, config.hardware_max_a, config.has_lock, config.has_ventilation, config.has_rcd_test)
@@ -159,21 +163,29 @@ class TickWorld:
         return START_S + self.tick * TICK_S
 
     def run(self, ticks: int) -> TickWorld:
-        position = 0
-        due_tick = 0
-        for self.tick in range(ticks):
+        """Go on until that tick, from wherever it is."""
+        for tick in range(self.tick, ticks):
+            self.tick = tick
             changed = self._world_moves()
-            while position < len(self.script) and self.script[position].tick <= self.tick:
-                step = self.script[position]
+            while self._position < len(self.script) and self.script[self._position].tick <= self.tick:
+                step = self.script[self._position]
                 getattr(self, f"do_{step.what}")(step.value)
-                position += 1
+                self._position += 1
                 changed = True
-            if self.is_ticked or changed or self.tick >= due_tick:
+            if self.is_ticked or changed or self.tick >= self._due_tick:
                 self._pass()
                 due = self.machine.deadline()
-                due_tick = ticks if due is None else math.ceil((due - START_S) / TICK_S - 1e-4)
-                assert due_tick > self.tick, f"deadline {due} at {self.now}: no progress"
+                self._due_tick = FOREVER if due is None else math.ceil((due - START_S) / TICK_S - 1e-4)
+                assert self._due_tick > self.tick, f"deadline {due} at {self.now}: no progress"
+        self.tick = ticks
         return self
+
+    def then(self, script: list[Step]) -> TickWorld:
+        """Return a copy that goes on from here with another script."""
+        world = Graphs().copy(self)
+        world.script = sorted(script, key=lambda step: step.tick)
+        world._position = 0
+        return world
 
     def _world_moves(self) -> bool:
         before = (self.contactor.position, self.bolt.position, self.vehicle.state, self.inputs.rcd_tripped)
@@ -214,11 +226,13 @@ class TickWorld:
         self._sense()
         out = self.machine.step(self.inputs, self.now)
         self._follow(out)
-        self.out = dataclasses.replace(out)
+        seen_out = self.out
+        seen_out.pilot, seen_out.motion, seen_out.rcd_test = out.pilot, out.motion, out.rcd_test
         seen = (out.closed, out.pilot, out.duty_pct, out.motion, out.rcd_test, self.machine.faults.ids)
         if not self.log or self.log[-1][1] != seen:
             self.log.append((self.tick, seen))
-        self.breaches += self.monitor.observe(self._point(out))
+        if self.is_judged:
+            self.breaches += self.monitor.observe(self._point(out))
 
     def _follow(self, out: Outputs) -> None:
         """The world follows what is driven."""

@@ -34,14 +34,16 @@ FAULT_KINDS: tuple[tuple[str, Any], ...] = (
     ("stuck_open", None),
     ("over_current", None),
     ("ground", None),
+    ("lock_jam", None),
 )
+STATION_KINDS = ("adc", "mains", "estop")
 LYING_KINDS: tuple[tuple[str, Any], ...] = (("weld", None), ("mirror", "open"), ("mirror", "contradictory"))
 
 
 def happen(world: SafetyWorld, dice: random.Random) -> None:
     """Do one arbitrary thing; what makes no sense at that moment is refused by the plant."""
     evse = dice.choice(list(world.plant.evses))
-    what = dice.randrange(14)
+    what = dice.randrange(15)
     if what <= 2:
         world.verb("plug_in", evse=evse, ev=some_vehicle(dice))
     elif what == 3:
@@ -55,6 +57,8 @@ def happen(world: SafetyWorld, dice: random.Random) -> None:
     elif what == 7:
         for kind, _ in FAULT_KINDS + LYING_KINDS:
             world.verb("fault", evse=evse, kind=kind, clear=True)
+        for kind in STATION_KINDS:
+            world.verb("fault", kind=kind, clear=True)
     elif what <= 9:
         over = Measurements(
             (dice.choice((3.0, 40.0)),) * 3, (dice.choice((230.0, 230.0, 150.0)),) * 3, dice.random() * 12
@@ -68,8 +72,10 @@ def happen(world: SafetyWorld, dice: random.Random) -> None:
     elif what == 12:
         for fault_id in FAULTS:
             world.supervisor.receive(FaultReset(evse, fault_id), world.now)
-    else:
+    elif what == 13:
         disturb_a_process(world, dice)
+    else:
+        disturb_the_station(world, dice)
 
 
 def some_vehicle(dice: random.Random) -> dict[str, Any]:
@@ -83,6 +89,15 @@ def break_something(world: SafetyWorld, evse: int, dice: random.Random) -> None:
     if lies:
         world.trusts_contactors = False
     world.verb("fault", evse=evse, kind=kind, **({} if value is None else {"value": value}))
+
+
+def disturb_the_station(world: SafetyWorld, dice: random.Random) -> None:
+    """For a while: the analogue bus is silent, or mains is absent, or the emergency stop is pressed."""
+    kind = dice.choice(STATION_KINDS)
+    world.verb("fault", kind=kind)
+    world.run(dice.choice((0.03, 0.1, 0.2, 5.0)) * dice.random())
+    if dice.random() < 0.8:
+        world.verb("fault", kind=kind, clear=True)
 
 
 def disturb_a_process(world: SafetyWorld, dice: random.Random) -> None:

@@ -561,6 +561,17 @@ def test_a_cable_is_kept_while_wished_after_the_vehicle_let_go_of_its_end(make: 
     assert time_until(world, lambda: world.facts().lock is LockState.UNLOCKED, 8.0) < 1.0
 
 
+def test_the_lock_of_a_kept_cable_is_freed_when_its_owner_pulls_it_out(make: Make) -> None:
+    world = make()
+    world.charge()
+    world.supervisor.receive(LockWish(1, True), world.now)
+    world.verb("unplug", evse=1)
+    world.run(5.0)
+    assert world.facts().lock is LockState.LOCKED
+    world.verb("fault", evse=1, kind="pp_ohm", value=1e9)
+    assert time_until(world, lambda: world.facts().lock is LockState.UNLOCKED, 8.0) < 1.0
+
+
 def test_a_kept_cable_is_let_go_when_the_station_dies(make: Make) -> None:
     world = make()
     world.charge()

@@ -1,0 +1,364 @@
+"""Scenes of the whole machine, each showing one thing that no sequence of the standard shows: mostly found missing by `make mutants`."""
+
+from __future__ import annotations
+
+import pytest
+
+from controller.logic.contactor import MirrorWatch
+from controller.logic.evse import LockState, PilotOutput, PlugState
+from controller.logic.inputs import Level, Mirror
+from controller.logic.lock import Motion
+from controller.logic.pilot import EvseConfig, Outputs, PilotMachine, Supply
+from controller.logic.reasons import Reason
+from hil.search.canonical import EPOCH_S
+from hil.search.world import Event, World
+
+SOCKET = EvseConfig(1, has_rcd=True)
+TESTED = EvseConfig(1, has_rcd=True, has_rcd_test=True)
+PERIOD_S = 0.010
+
+
+class Scene(World):
+    """What happens, in order; a number is a wait in seconds. No invariant may break in any scene."""
+
+    def play(self, *happenings: Event | float) -> Scene:
+        for each in happenings:
+            self.happen(each if isinstance(each, Event) else Event("wait", each))
+            assert self.breaches == []
+        return self
+
+    def until(self, condition: object, within_s: float = 60.0) -> float:
+        began = self.now
+        assert self.run(within_s, condition), (self.machine.supply, self.machine.blocked_by)
+        assert self.breaches == []
+        return self.now - began
+
+    @property
+    def faults(self) -> tuple[str, ...]:
+        return self.machine.faults.ids
+
+    def told(self, reason: Reason) -> bool:
+        return bool(self.machine.against & reason.bit)
+
+
+B, C, PERMIT = Event("line", "B"), Event("line", "C"), Event("permit", (16.0, "r1"))
+WITHDRAW, RESET, PERIOD = Event("withdraw"), Event("reset"), Event("period")
+
+
+def plugged(config: EvseConfig = SOCKET) -> Scene:
+    return Scene(config).play(6.0, B, 1.0)
+
+
+def charging(config: EvseConfig = SOCKET) -> Scene:
+    scene = plugged(config).play(PERMIT, C, 2.0)
+    assert scene.machine.supply is Supply.CLOSED
+    return scene
+
+
+# --- before the first pass, and defaults ----------------------------------------------------------------------------------
+
+
+def test_a_machine_that_has_made_no_pass_yet_is_due_at_once_and_allows_nothing() -> None:
+    machine = PilotMachine(SOCKET, 50.0)
+    assert machine.deadline() == pytest.approx(50.0 + PERIOD_S)
+    assert machine.allowed_a == 0.0 and machine.signalled_a == 0.0
+
+
+def test_what_a_board_file_does_not_say_is_32_a_in_three_phases_with_a_lock() -> None:
+    config = EvseConfig(1)
+    assert (config.hardware_max_a, config.phases, config.has_lock, config.cable_a) == (32.0, 3, True, None)
+    assert not (config.has_ventilation or config.has_rcd or config.has_rcd_test)
+    assert (config.period_s, config.longest_lease_s) == (0.010, 2.0)
+
+
+def test_what_is_driven_before_anything_is_decided_is_nothing() -> None:
+    assert Outputs() == Outputs(False, 1, PilotOutput.X1, None, Motion.REST, False)
+
+
+# --- offering ---------------------------------------------------------------------------------------------------------------
+
+
+def test_a_low_plateau_of_the_first_50_ms_of_pwm_shows_no_diode() -> None:
+    scene = plugged().play(C, 1.0, PERMIT)
+    assert scene.machine.outputs.pilot is PilotOutput.X2
+    began = scene.now
+    scene.until(lambda: scene.machine.diode_seen_good)
+    assert scene.now - began == pytest.approx(0.050, abs=PERIOD_S / 2)
+
+
+def test_fresh_pwm_wants_to_see_the_diode_again_also_of_a_vehicle_that_never_left_c() -> None:
+    scene = charging().play(WITHDRAW, 12.0)
+    scene.play(Event("low", -8.8), PERMIT, 20.0)
+    assert scene.machine.cycles == 1 and scene.faults == ("pilot_diode",)
+
+
+def test_without_pwm_no_current_is_signalled() -> None:
+    scene = charging()
+    assert scene.machine.signalled_a == pytest.approx(16.0, abs=0.01)
+    scene.play(WITHDRAW)
+    assert scene.machine.outputs.duty_pct is None and scene.machine.signalled_a == 0.0
+
+
+def test_a_duty_that_rose_waits_5_s_and_one_that_fell_does_not() -> None:
+    scene = charging().play(10.0, Event("permit", (8.0, "r1")))
+    assert scene.machine.signalled_a == pytest.approx(8.0, abs=0.01)
+    scene.play(PERMIT)
+    assert scene.machine.signalled_a == pytest.approx(16.0, abs=0.01)
+    scene.play(Event("permit", (8.0, "r1")), PERMIT)
+    assert scene.until(lambda: scene.machine.signalled_a > 15.0) == pytest.approx(5.0, abs=0.05)
+
+
+def test_while_the_contactor_closes_nothing_blocks_it() -> None:
+    scene = plugged().play(PERMIT, C)
+    scene.until(lambda: scene.machine.supply is Supply.CLOSING)
+    assert scene.machine.blocked_by == ()
+
+
+# --- the rules' own times --------------------------------------------------------------------------------------------------
+
+
+def test_nothing_closes_for_5_s_after_a_start_whatever_ran_before_may_have_opened_just_then() -> None:
+    scene = Scene(SOCKET).play(C, 0.8, PERMIT)
+    scene.until(lambda: scene.is_closed)
+    assert scene.now - EPOCH_S == pytest.approx(5.0, abs=PERIOD_S / 2)
+
+
+def test_after_f_the_line_has_20_ms_to_settle_before_a_sample_counts() -> None:
+    scene = plugged().play(Event("estop", Level.YES))
+    scene.until(lambda: scene.machine.outputs.pilot is PilotOutput.X1)
+    assert scene.until(lambda: not scene.machine.plateau.is_blind) == pytest.approx(0.020 + 0.100, abs=PERIOD_S / 2)
+
+
+def test_a_contactor_closes_again_5_s_after_it_opened() -> None:
+    scene = charging().play(B)
+    opened = scene.until(lambda: not scene.is_closed, 0.1)
+    assert opened <= 0.020
+    fell = scene.now
+    scene.play(C)
+    scene.until(lambda: scene.is_closed)
+    assert scene.now - fell == pytest.approx(5.0, abs=0.015)
+
+
+def test_an_error_locks_out_for_30_s_after_it_cleared() -> None:
+    scene = plugged().play(PERMIT, 1.0, Event("mains_absent", Level.YES), 7.0, Event("mains_absent", Level.NO))
+    cleared = scene.now
+    scene.until(lambda: scene.machine.outputs.pilot is PilotOutput.X2)
+    assert scene.now - cleared == pytest.approx(30.0, abs=0.015)
+
+
+def test_the_seventh_close_waits_until_the_first_is_ten_minutes_ago() -> None:
+    scene = plugged().play(PERMIT)
+    closed = []
+    for _ in range(7):
+        scene.play(C)
+        scene.until(lambda: scene.is_closed, 700.0)
+        closed.append(scene.now)
+        scene.play(B, 1.0)
+    assert closed[5] - closed[0] < 60.0
+    assert closed[6] - closed[0] == pytest.approx(600.0, abs=1.0)
+
+
+def test_a_vehicle_that_goes_on_asking_is_opened_6_s_after_the_pwm_went() -> None:
+    scene = charging().play(WITHDRAW)
+    assert scene.until(lambda: not scene.is_closed) == pytest.approx(6.0, abs=PERIOD_S / 2)
+    assert scene.machine.under_load_opens == 1
+
+
+def test_a_cable_that_cannot_be_read_is_a_fault_a_second_after_it_was_plugged_in() -> None:
+    scene = Scene(SOCKET).play(6.0, Event("cable", 20.0), B)
+    plugged_in = scene.until(lambda: scene.machine.plug is PlugState.PLUGGED)
+    assert plugged_in < 0.2
+    assert scene.until(lambda: scene.faults == ("proximity",)) == pytest.approx(1.0, abs=PERIOD_S / 2)
+
+
+@pytest.mark.parametrize(("after_s", "within_s"), [(0.6, 0.8), (1.3, 3.8)])
+def test_a_pilot_lost_within_a_second_of_the_opening_was_lost_under_power(after_s: float, within_s: float) -> None:
+    scene = charging().play(B, after_s, Event("line", "E"))
+    took = scene.until(lambda: scene.faults == ("pilot_short",))
+    assert within_s - 0.8 <= took <= within_s
+
+
+def test_a_mirror_proves_an_open_contactor_by_two_readings() -> None:
+    watch = MirrorWatch(0.0)
+    proven = []
+    for tick in range(6):
+        watch.observed(Mirror.OPEN if tick > 1 else Mirror.CLOSED, tick / 100)
+        proven.append(watch.is_proven_open)
+    assert proven == [False, False, False, False, True, True]
+
+
+# --- faults -----------------------------------------------------------------------------------------------------------------
+
+
+def test_f_is_shown_for_300_ms_and_nothing_else_is_concluded_from_it() -> None:
+    scene = charging().play(Event("estop", Level.YES))
+    assert scene.machine.outputs.pilot is PilotOutput.F
+    assert scene.until(lambda: scene.machine.outputs.pilot is PilotOutput.X1) == pytest.approx(0.300, abs=PERIOD_S / 2)
+    for _ in range(100):
+        scene.play(PERIOD)
+        assert scene.faults == ("emergency_stop",) and scene.machine.supply is Supply.FAULTED
+
+
+@pytest.mark.parametrize("line", ["B", "C", "D"])
+@pytest.mark.parametrize("has_ventilation", [True, False])
+def test_a_standing_fault_is_not_left_whatever_the_vehicle_does(line: str, has_ventilation: bool) -> None:
+    scene = Scene(EvseConfig(1, has_ventilation=has_ventilation)).play(
+        6.0, B, 1.0, PERMIT, Event("mains_absent", Level.YES)
+    )
+    for _ in range(100):
+        scene.play(Event("line", line), PERIOD)
+        assert scene.machine.supply is Supply.FAULTED
+
+
+@pytest.mark.parametrize("name", ["estop_pressed", "mains_absent", "rcd_tripped", "rcd_error", "locked"])
+def test_a_protection_input_that_cannot_be_read_opens_at_once(name: str) -> None:
+    scene = charging()
+    if name in ("rcd_tripped", "locked"):
+        scene.happen(Event("rcd" if name == "rcd_tripped" else "bolt", Level.UNKNOWN))
+    else:
+        setattr(scene.channel.inputs, name, Level.UNKNOWN)
+        scene.happen(PERIOD)
+    assert not scene.is_closed and scene.faults == ("input_unreadable",)
+
+
+@pytest.mark.parametrize(
+    ("line", "fault"), [("E", "pilot_short"), ("F", "pilot_reversed"), ("nowhere", "pilot_invalid")]
+)
+def test_a_pilot_lost_under_power_is_one_fault_that_stands_without_a_break(line: str, fault: str) -> None:
+    scene = charging()
+    scene.play(Event("line", line))
+    scene.until(lambda: scene.faults != (), 0.5)
+    for _ in range(500):
+        scene.play(PERIOD)
+        assert scene.faults == (fault,)
+    scene.play(C, 1.0)
+    assert scene.faults == ()
+
+
+@pytest.mark.parametrize(
+    ("line", "fault"), [("E", "pilot_short"), ("F", "pilot_reversed"), ("nowhere", "pilot_invalid")]
+)
+def test_a_pilot_lost_with_the_contactor_open_is_a_fault_after_3_s(line: str, fault: str) -> None:
+    scene = plugged()
+    scene.play(Event("line", line), 2.9)
+    assert scene.faults == () and scene.told(Reason.PILOT_UNUSABLE)
+    scene.play(0.4)
+    assert scene.faults == (fault,)
+
+
+def test_a_sense_that_stops_is_a_fault_at_once_under_power_and_after_3_s_without() -> None:
+    scene = plugged().play(Event("sense", False), 3.0)
+    assert scene.faults == ()
+    scene.play(0.3)
+    assert scene.faults == ("pilot_unread",)
+    scene = charging().play(Event("sense", False), 0.2)
+    for _ in range(500):
+        scene.play(PERIOD)
+        assert scene.faults == ("pilot_unread",)
+
+
+@pytest.mark.parametrize("works", [False, None])
+def test_a_low_plateau_that_is_not_sampled_under_pwm_is_a_fault_after_a_second(works: bool | None) -> None:
+    scene = charging().play(Event("sense_low", works))
+    took = scene.until(lambda: scene.faults == ("pilot_unread",), 2.0)
+    assert took == pytest.approx(1.0, abs=0.02) if works is False else took <= PERIOD_S
+    assert not scene.is_closed
+
+
+@pytest.mark.parametrize(
+    ("low_v", "fault"), [(-8.8, "pilot_diode"), (0.0, "pilot_diode"), (0.1, "pilot_pwm"), (5.0, "pilot_pwm")]
+)
+def test_a_low_plateau_that_is_none_is_no_diode_or_no_pwm(low_v: float, fault: str) -> None:
+    scene = charging().play(Event("low", low_v))
+    assert scene.until(lambda: scene.faults == (fault,), 2.0) == pytest.approx(1.0, abs=0.02)
+
+
+def test_a_wild_sample_says_nothing_of_the_diode() -> None:
+    scene = charging().play(Event("low", -8.8), 0.5)
+    scene.play(Event("line", "E"), C)  # in between the low plateau reads -12 V
+    assert scene.until(lambda: scene.faults == ("pilot_diode",), 2.0) == pytest.approx(0.48, abs=0.02)
+
+
+# --- the lock ---------------------------------------------------------------------------------------------------------------
+
+
+def test_a_lock_that_was_to_open_stays_open_when_the_station_dies() -> None:
+    scene = plugged().play(PERMIT, Event("wish", False), 3.0)
+    assert scene.machine.lock.state is LockState.UNLOCKED
+    scene.play(Event("lose"), 3.0)
+    assert scene.machine.lock.state is LockState.UNLOCKED
+
+
+def test_a_jammed_lock_tries_again_when_its_fault_is_reset() -> None:
+    scene = Scene(SOCKET).play(6.0, Event("bolt", Level.NO), B, 10.0)
+    assert scene.faults == ("lock_jammed",) and scene.machine.outputs.motion is Motion.REST
+    assert scene.machine.fault_reset("lock_jammed")
+    scene.play(PERIOD)
+    assert scene.faults == () and scene.machine.outputs.motion is Motion.LOCK
+
+
+# --- the self-test ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_self_test_that_was_disturbed_concludes_nothing_and_is_done_again() -> None:
+    scene = Scene(TESTED)
+    scene.until(lambda: scene.machine.self_test.is_line_active)
+    scene.play(Event("mains_absent", Level.YES), 5.0)
+    assert not scene.machine.self_test.is_running
+    assert scene.machine.self_test.passed_at_s is None and not scene.machine.self_test.has_failed
+    scene.play(Event("mains_absent", Level.NO), 5.0)
+    assert scene.machine.self_test.passed_at_s is not None
+
+
+def test_an_error_line_that_is_active_during_the_self_tests_pulse_is_the_tests_own() -> None:
+    scene = Scene(TESTED)
+    scene.until(lambda: scene.machine.self_test.is_line_active)
+    scene.play(Event("rcd_error", Level.YES), 0.2)
+    assert scene.faults == ()
+    scene.play(Event("rcd_error", Level.NO), 5.0)
+    assert scene.faults == () and scene.machine.self_test.passed_at_s is not None
+    scene.play(Event("rcd_error", Level.YES))
+    assert scene.faults == ("rcd_error",)
+
+
+def test_where_there_is_no_test_line_nothing_waits_for_a_self_test() -> None:
+    scene = Scene(SOCKET).play(B, 0.5, PERMIT)
+    assert scene.until(lambda: scene.machine.outputs.pilot is PilotOutput.X2) <= 2 * PERIOD_S
+
+
+# --- reasons ----------------------------------------------------------------------------------------------------------------
+
+SCENES = {
+    Reason.FAULT: lambda: plugged().play(Event("mains_absent", Level.YES)),
+    Reason.NO_VEHICLE: lambda: Scene(SOCKET).play(6.0),
+    Reason.PILOT_UNUSABLE: lambda: plugged().play(Event("line", "nowhere"), 1.0),
+    Reason.NO_PERMIT: plugged,
+    Reason.LEASE_EXPIRED: lambda: charging().play(Event("hang"), 3.0),
+    Reason.STATION_LOST: lambda: charging().play(Event("lose")),
+    Reason.PERMIT_BELOW_6_A: lambda: plugged().play(Event("permit", (5.0, "r1"))),
+    Reason.CABLE_OR_BOARD_BELOW_6_A: lambda: Scene(EvseConfig(1, hardware_max_a=5.0)).play(6.0, B, 1.0, PERMIT),
+    Reason.CABLE_UNKNOWN: lambda: Scene(SOCKET).play(6.0, Event("cable", 20.0), B, 0.3),
+    Reason.UNLOCK_WISHED: lambda: plugged().play(PERMIT, Event("wish", False)),
+    Reason.AFTER_ERROR: lambda: plugged().play(Event("mains_absent", Level.YES), Event("mains_absent", Level.NO), 1.0),
+    Reason.SELF_TEST: lambda: Scene(TESTED).play(1.0),
+    Reason.NOT_PROVEN_OPEN: lambda: plugged().play(Event("mirror", Mirror.CLOSED)),
+    Reason.DUTY_PACED: lambda: plugged().play(PERMIT, WITHDRAW, PERMIT, 1.0),
+    Reason.NO_VENTILATION: lambda: plugged().play(PERMIT, Event("line", "D"), 1.0),
+    Reason.VEHICLE_NOT_ASKING: lambda: plugged().play(PERMIT, 1.0),
+    Reason.DIODE_NOT_SEEN: lambda: plugged().play(C, 1.0, PERMIT),
+    Reason.NOT_LOCKED: lambda: plugged().play(PERMIT, C, Event("bolt", Level.NO), 1.0),
+    Reason.RECLOSE_PACED: lambda: charging().play(B, 0.5, C, 1.0),
+    Reason.ASKING_TOO_SHORT: lambda: plugged().play(C, 1.0, Event("line", "E"), C, PERMIT),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("reason", SCENES, ids=lambda reason: reason.name)
+def test_each_reason_is_told_where_it_holds(reason: Reason) -> None:
+    scene = SCENES[reason]()
+    assert scene.told(reason)
+    if reason.text:
+        assert reason.text in scene.machine.blocked_by
+
+
+def test_of_a_contactor_that_is_closed_no_reason_is_told() -> None:
+    assert charging().machine.against == 0 and charging().machine.blocked_by == ()
