@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from textwrap import wrap
 from typing import Any
 
 from controller.cli.options import Commands, add_config, add_json, command, print_json, table
@@ -37,13 +38,17 @@ def _status(args: argparse.Namespace) -> int:
 def rendered(snapshot: dict[str, Any]) -> str:
     """Return a snapshot as text of at most 80 columns (a long URL apart)."""
     csms = snapshot["csms"]
-    online = f"online, {csms['protocol']}" if csms["online"] else f"OFFLINE (last spoke {csms['protocol']})"
+    online = f"online, {csms['protocol']}" if csms["online"] else "OFFLINE"
     undelivered = f"{csms['undelivered']} messages waiting" if csms["undelivered"] else "everything delivered"
     head = [
         ("station", f"{snapshot['identity']} on board {snapshot['board']}, version {snapshot['firmware']}"),
         ("CSMS", csms["url"]),
         ("", f"{online}, {undelivered}"),
+        *(("", line) for line in wrap(csms["problem"], 70)),
     ]
+    for problem in snapshot["readers"]:
+        if problem != "ok":
+            head += [("reader" if place == 0 else "", line) for place, line in enumerate(wrap(problem, 70))]
     if snapshot["clock"] != "trusted":
         head.append(("clock", "not trusted yet: nobody has told the time since this boot"))
     return "\n\n".join([table(head, ""), *(_evse(each) for each in snapshot["evses"])])

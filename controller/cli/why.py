@@ -40,7 +40,14 @@ def _why(args: argparse.Namespace) -> int:
 
 def rendered(answer: dict[str, Any]) -> str:
     """Return the reasons as text of 80 columns."""
-    return "\n\n".join(_evse(each) for each in answer["evses"])
+    parts = [_evse(each) for each in answer["evses"]]
+    station = [("CSMS", answer["csms"]), *(("reader", problem) for problem in answer["readers"])]
+    if answer["last_token"] is not None:
+        last = answer["last_token"]
+        where = f" at EVSE {last['evse']}" if last["evse"] is not None else ""
+        station.append(("last token", f"{last['text']} ({last['ago_s']} s ago{where})"))
+    lines = [line for name, text in station if text for line in wrap(f"{name}: {text}", 80, subsequent_indent="  ")]
+    return "\n\n".join([*parts, "\n".join(lines)] if lines else parts)
 
 
 def _evse(evse: dict[str, Any]) -> str:

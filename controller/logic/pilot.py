@@ -253,6 +253,11 @@ class PilotMachine:
         if self._wish:
             self._wish = None  # nobody is left who could let go of a kept cable
 
+    def station_returned(self) -> None:
+        """A station is there again: from now on it is its permit that is missing."""
+        if self._no_permit is Reason.STATION_LOST:
+            self._no_permit = Reason.NO_PERMIT
+
     def lock_wished(self, locked: bool) -> None:
         self._wish = locked
 

@@ -27,7 +27,7 @@ from controller.logic import session_events as to
 from controller.logic.billing import Billing, Ending
 from controller.logic.cable import Cable
 from controller.logic.energy import Energy
-from controller.logic.evse import ContactorState, EvseFacts, PilotState, PlugState
+from controller.logic.evse import ContactorState, EvseFacts, PilotOutput, PilotState, PlugState
 from controller.logic.records import Basis, ChargingState, EventKind, StopReason, Trigger
 from controller.logic.session_events import AskFor, Authorization, Billed, SessionEffect, SessionEvent, SessionRules
 from controller.logic.transaction import Supply, TxFacts, TxPoint, charging_state
@@ -577,6 +577,7 @@ class Session:
             connected=self._is_plugged,
             authorized=self._authorization is not None,
             offers=self._has_permit and self._energy.is_offered and not self.stopping_faults,
+            signals=self._is_linked and facts is not None and facts.output is PilotOutput.X2,
             asks=facts is not None and facts.pilot in _ASKING_PILOT,
             closed=self._is_linked and facts is not None and facts.contactor is ContactorState.CLOSED,
             flows=self._energy.flows,

@@ -144,7 +144,7 @@ class Supply:
     """What decides the charging state of a connected EV.
 
     connected: EV and EVSE. authorized: authorisation stands. offers: we hold a permit for at least 6 A and nothing is
-    faulted. asks: pilot C or D. closed: the contactor. flows: the meter sees energy (or there is none to ask).
+    faulted. signals: the EV is shown the PWM (it is not while a pause of our own lasts). asks: pilot C or D. closed: the contactor. flows: the meter sees energy (or there is none to ask).
     patience_over: the EV has had its time to react since we began to offer. previous: the state up to now, None before
     the first.
     """
@@ -152,6 +152,7 @@ class Supply:
     connected: bool
     authorized: bool
     offers: bool
+    signals: bool
     asks: bool
     closed: bool
     flows: bool
@@ -172,6 +173,8 @@ def charging_state(supply: Supply) -> ChargingState:
         return supply.previous if is_ending and supply.previous is not None else ChargingState.EV_CONNECTED
     if not supply.offers:
         return ChargingState.SUSPENDED_EVSE  # also where the EV has suspended, too
+    if not supply.signals and supply.previous in _UNDER_POWER:
+        return ChargingState.SUSPENDED_EVSE  # a pause after an opening or an error, a self-test, a switch of phases
     if supply.closed and supply.asks:
         return ChargingState.CHARGING if supply.flows else ChargingState.SUSPENDED_EV
     if supply.asks:  # self-tests, lock and contactor take their time, at most 3 s where nothing is in the way

@@ -88,6 +88,7 @@ class CsmsClient:
         self._outbox: Outbox | None = None
         self._conversation: Conversation | None = None
         self._last_protocol = settings.protocols[0]
+        self._problem = "not connected yet"
 
     def attach(self, station: ChargingStation) -> None:
         """Say whose CSMS this is; before `run`."""
@@ -112,6 +113,10 @@ class CsmsClient:
     @property
     def is_online(self) -> bool:
         return self._conversation is not None and self._conversation.is_online
+
+    @property
+    def problem(self) -> str:
+        return "" if self.is_online else self._problem
 
     @property
     def protocol(self) -> str:
@@ -216,6 +221,12 @@ class CsmsClient:
 
     async def _converse(self, connection: Connection, protocol: str) -> None:
         assert self._station is not None and self._outbox is not None
+        has_heard: list[bool] = []
+
+        def heard() -> None:
+            has_heard.append(True)
+            self._backoff.succeeded()
+
         surroundings = Surroundings(
             station=self._station,
             model=self._model,
@@ -224,7 +235,7 @@ class CsmsClient:
             random=self._random,
             outbox=self._outbox,
             csms=self._settings.endpoint,
-            heard=self._backoff.succeeded,
+            heard=heard,
             tell_frame=self._tell_frame,
             tell_link=self._tell_link,
         )
@@ -232,6 +243,8 @@ class CsmsClient:
         how = "stopped"
         try:
             how = await self._conversation.run()
+            if not has_heard and self.registration is Registration.NONE:
+                how += f", before it answered anything: does it know the identity {self._settings.station_id!r}?"
         finally:
             self._conversation = None
             self._outbox.link_down()
@@ -267,6 +280,12 @@ class CsmsClient:
         self._tell("frame", direction=direction, text=text, protocol=self._last_protocol)
 
     def _tell_link(self, state: str, detail: str) -> None:
+        if state == "connected":
+            self._problem = f"connected with {detail}, not registered yet"
+        elif state in ("failed", "lost"):
+            self._problem = detail
+        elif state in (Registration.PENDING, Registration.REJECTED):
+            self._problem = f"the CSMS answered BootNotification: {state}"
         self._tell("link", state=state, detail=detail)
 
     def _tell_report(self, report: Report) -> None:

@@ -144,6 +144,10 @@ class Csms(Protocol):
         """Registered (Accepted) and connected."""
 
     @property
+    def problem(self) -> str:
+        """Why it is not online, in plain words; empty while it is."""
+
+    @property
     def protocol(self) -> str:
         """`ocpp1.6` or `ocpp2.0.1`: of the live connection, else of the last one, else the first configured."""
 

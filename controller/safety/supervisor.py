@@ -129,6 +129,9 @@ class SafetySupervisor:
     def station_connected(self) -> None:
         """A station has just connected: it knows nothing yet."""
         self._has_news = dict.fromkeys(self._has_news, True)
+        for channel in self._all:
+            channel.machine.station_returned()
+        self._dirty = True
 
     # --- the pass -------------------------------------------------------------------------------------------------------
 

@@ -30,17 +30,20 @@ class Station(Commands):
             "csms": {
                 "url": self.config.csms_url,
                 "online": self.csms.is_online,
+                "problem": self.csms.problem,
                 "protocol": self.csms.protocol,
                 "undelivered": self.store.queued_count(),
             },
             "clock": self.clock.now().quality.value,
+            "readers": [problem or "ok" for problem in self.reader_problems],
             "evses": [self._shown(runner) for runner in self.runners.values()],
         }
 
     def _shown(self, runner: Runner) -> dict[str, Any]:
         assert runner.feed is not None
         session, feed = runner.session, runner.feed
-        facts, billed, reading = session.facts, session.billed, feed.meter.latest
+        facts, billed = session.facts, session.billed
+        reading = feed.meter.latest if not feed.meter.is_lost else None
         status = self.status(feed.board.id, CONNECTOR)
         return {
             "id": feed.board.id,
@@ -68,7 +71,16 @@ class Station(Commands):
 
     def why(self) -> dict[str, Any]:
         """Return, for every EVSE, every limit and which binds, and every reason why it is not charging."""
-        return {"evses": [self._explained(runner) for runner in self.runners.values()]}
+        last = self.last_token
+        told = None
+        if last is not None:
+            told = {"evse": last.evse_id, "text": last.text, "ago_s": round(self.clock.monotonic() - last.at_s)}
+        return {
+            "csms": self.csms.problem,
+            "readers": [problem for problem in self.reader_problems if problem],
+            "last_token": told,
+            "evses": [self._explained(runner) for runner in self.runners.values()],
+        }
 
     def _explained(self, runner: Runner) -> dict[str, Any]:
         assert runner.feed is not None

@@ -27,7 +27,7 @@ from controller.station.authorizer import Authorizer
 from controller.station.events import EventBus
 from controller.station.meters import MeterWatch
 from controller.station.recorder import CONNECTOR, Recorder
-from controller.station.runner import Runner
+from controller.station.runner import LastToken, Runner
 from controller.station.safety_link import SafetyConnected, SafetyDisconnected, SafetyLink
 from controller.station.settings import Settings
 from controller.station.startup import Arrival, Startup, soon
@@ -85,6 +85,7 @@ class Core:
         self.runners = {evse_id: self._runner(evse_id) for evse_id in feeds}
         self.lobby = self._runner(None)
         self.restart_reason: BootReason | None = None
+        self.last_token: LastToken | None = None
         self._readers = readers
         self._facts: dict[int, EvseFacts] = {}
         self._settled: set[int | None] = set()
@@ -96,7 +97,7 @@ class Core:
         self._lets_finish = False  # what has begun may go on until then
         self._is_safety_gone = False
         self._safety_due_s: float | None = None  # by then it must have been there, None once it was
-        self._silent_readers: set[int] = set()
+        self.reader_problems = [""] * len(readers)  # in the board's order
         self._stopping = asyncio.Event()
         self._metering_changed = asyncio.Event()  # renewed at every change
         self._tasks: asyncio.TaskGroup  # from `run` on
@@ -145,8 +146,8 @@ class Core:
                 self.spawn(runner.run())
             for feed in self.supply.feeds.values():
                 self.spawn(feed.meter.run())
-            for reader, evse_id in self._readers:
-                self.spawn(self._read_tokens(reader, evse_id))
+            for place, (reader, evse_id) in enumerate(self._readers):
+                self.spawn(self._read_tokens(place, reader, evse_id))
             for loop in (self._listen, self.supply.run, self._settle, self._look_after):
                 self.spawn(loop())
             for loop in (self._sample_aligned, self._keep_aligned):
@@ -287,22 +288,22 @@ class Core:
 
     # --- cards ---------------------------------------------------------------------------------------------------------------
 
-    async def _read_tokens(self, reader: TokenReader, evse_id: int | None) -> None:
+    async def _read_tokens(self, place: int, reader: TokenReader, evse_id: int | None) -> None:
         """Take tokens from one reader; open it again after it has gone."""
-        is_gone = False
+        problems = self.reader_problems
         try:
             while True:
                 try:
                     read = await reader.read()
                 except DeviceError as error:
-                    if not is_gone:
+                    if not problems[place]:
                         _log.warning("%s", error)
                         self.events.emit("fault", id="reader_lost", active=True, evse=evse_id, detail=str(error))
-                    is_gone = True
+                    problems[place] = str(error)
                     await asyncio.sleep(REOPEN_READER_S)
                     continue
-                if is_gone:
-                    is_gone = False
+                if problems[place]:
+                    problems[place] = ""
                     self.events.emit("fault", id="reader_lost", active=False, evse=evse_id)
                 self._token_read(read, evse_id)
         finally:

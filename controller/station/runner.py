@@ -9,6 +9,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -41,6 +42,15 @@ _MAY_BEGIN_BUSINESS = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class LastToken:
+    """What came of the last token that was presented. evse_id: None where none was known. at_s: monotonic."""
+
+    evse_id: int | None
+    text: str
+    at_s: float
+
+
 class Parts(Protocol):
     """What all runners of a station share."""
 
@@ -51,6 +61,7 @@ class Parts(Protocol):
     supply: Supply
     link: SafetyLink
     events: EventBus
+    last_token: LastToken | None
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> None: ...
 
@@ -234,6 +245,8 @@ class Runner:
                 parts.stop_everywhere(effect)
             case to.Tell(kind, text):
                 _log.info("%s: %s: %s", self._name(), kind, text)
+                if kind == "token":
+                    parts.last_token = LastToken(self.evse_id, text, self._now())
                 parts.events.emit(kind, evse=self.evse_id, text=text)
             case to.ReportStatus():
                 if self.evse_id is not None:

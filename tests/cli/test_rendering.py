@@ -35,8 +35,9 @@ SNAPSHOT: dict[str, Any] = {
     "identity": "CP-1",
     "firmware": "0.1.0",
     "board": "mock",
-    "csms": {"url": "ws://127.0.0.1:9310/", "online": True, "protocol": "ocpp2.0.1", "undelivered": 0},
+    "csms": {"url": "ws://127.0.0.1:9310/", "online": True, "protocol": "ocpp2.0.1", "undelivered": 0, "problem": ""},
     "clock": "trusted",
+    "readers": ["ok", "ok"],
     "evses": [CHARGING],
 }
 
@@ -66,9 +67,12 @@ def test_status_without_safety_csms_meter_and_clock_says_so() -> None:
         **CHARGING, **unknown, "status": "Faulted", "fault": "safety_lost", "transaction": None, "drawn_a": [],
         "meter": "meter sdm630 on /dev/ttyUSB0: silent", "faults": ["weld"],
     }  # fmt: skip
-    csms = {**SNAPSHOT["csms"], "online": False, "undelivered": 7}
-    text = status.rendered({**SNAPSHOT, "csms": csms, "clock": "untrusted", "evses": [evse]})
-    assert "OFFLINE (last spoke ocpp2.0.1), 7 messages waiting" in text
+    problem = "the CSMS picked no OCPP version, offered were ocpp2.0.1: check csms.protocols and the CSMS"
+    csms = {**SNAPSHOT["csms"], "online": False, "undelivered": 7, "problem": problem}
+    readers = ["PN532 on /dev/serial0 of b.toml [reader.1] is not there: No such file or directory", "ok"]
+    text = status.rendered({**SNAPSHOT, "csms": csms, "readers": readers, "clock": "untrusted", "evses": [evse]})
+    assert "         OFFLINE, 7 messages waiting\n         the CSMS picked no OCPP version" in text
+    assert "reader   PN532 on /dev/serial0 of b.toml [reader.1] is not there" in text
     assert "clock    not trusted yet" in text
     assert "EVSE 1  Faulted (safety_lost)" in text
     assert "pilot        unknown: no word from the safety process" in text
@@ -79,6 +83,8 @@ def test_status_without_safety_csms_meter_and_clock_says_so() -> None:
 
 def test_why_lists_limits_with_the_binding_one_marked_and_every_reason() -> None:
     answer = {
+        "csms": "connection refused", "readers": [],
+        "last_token": {"evse": 1, "text": "refused: the CSMS says Blocked", "ago_s": 12},
         "evses": [
             {
                 "id": 1, "status": "SuspendedEVSE", "offered_a": 0.0, "phases": 3, "binding": "profile",
@@ -105,12 +111,15 @@ def test_why_lists_limits_with_the_binding_one_marked_and_every_reason() -> None
     assert "      32.0 A  board    hardware_max_a" in text
     assert "  not charging because:\n    - limit 'profile' leaves 0 A: TxProfile 3" in text
     assert "  contactor open because:\n    - no permit" in text
-    assert text.splitlines()[-5:] == [
+    assert text.splitlines()[-8:] == [
         "  fault weld: Contactor welded. Replace it.",
         "    once that is done: pilotline clear 1 weld",
         "  fault lock_jammed: Jammed",
         "    once that is done: unplug",
         "  fault mains_lost: No mains",
+        "",
+        "CSMS: connection refused",
+        "last token: refused: the CSMS says Blocked (12 s ago at EVSE 1)",
     ]
     assert max(map(len, text.splitlines())) <= 80
 

@@ -83,6 +83,7 @@ class Drive:
         return self._perform(self.machine.handle(event, self.now))
 
     def see(self, **changes: object) -> list[SessionEffect]:
+        changes.setdefault("output", PilotOutput.X2 if self.permit else PilotOutput.X1)
         self.facts = dataclasses.replace(self.facts, at_s=self.now, **changes)  # type: ignore[arg-type]
         return self.send(to.FactsSeen(self.facts))
 

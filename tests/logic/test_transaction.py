@@ -102,7 +102,7 @@ def test_lists_are_read_and_a_wrong_member_is_named() -> None:
 
 
 S = ChargingState
-BASE = Supply(True, True, True, True, True, True, False, S.CHARGING)
+BASE = Supply(True, True, True, True, True, True, True, False, S.CHARGING)
 
 
 @pytest.mark.ocpp("2.0.1", "E01.FR.18", "E01.FR.19", "E02.FR.13")
@@ -115,6 +115,12 @@ BASE = Supply(True, True, True, True, True, True, False, S.CHARGING)
         ({"authorized": False, "closed": False}, S.EV_CONNECTED),
         ({"authorized": False, "previous": S.EV_CONNECTED}, S.EV_CONNECTED),
         ({"offers": False}, S.SUSPENDED_EVSE),
+        ({"signals": False, "closed": False, "asks": False}, S.SUSPENDED_EVSE),
+        ({"signals": False, "closed": False, "asks": False, "previous": S.SUSPENDED_EV}, S.SUSPENDED_EVSE),
+        ({"signals": False, "closed": False, "previous": S.SUSPENDED_EVSE}, S.SUSPENDED_EVSE),
+        ({"closed": False, "previous": S.SUSPENDED_EVSE}, S.SUSPENDED_EVSE),
+        ({"signals": False, "closed": False, "asks": False, "previous": S.EV_CONNECTED}, S.EV_CONNECTED),
+        ({"signals": False}, S.SUSPENDED_EVSE),
         ({"offers": False, "asks": False}, S.SUSPENDED_EVSE),
         ({"flows": False}, S.SUSPENDED_EV),
         ({"asks": False, "closed": False}, S.SUSPENDED_EV),

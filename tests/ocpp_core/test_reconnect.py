@@ -45,6 +45,7 @@ async def test_a_server_that_accepts_and_closes_is_not_hammered() -> None:
         await asyncio.sleep(600)
         assert len(r.network.attempts) <= 12
         assert max(waits(r)) >= 80
+        assert "before it answered anything: does it know the identity" in r.client.problem
 
 
 @virtually
@@ -77,8 +78,10 @@ def test_a_server_without_a_common_version_is_left_and_told(picked: str | None, 
             assert len(failures) == 1
             assert said in failures[0]
             assert V201 in failures[0]
+            assert r.client.problem == failures[0]
             r.csms.subprotocol = V201
             await r.csms.until("StatusNotification", 2)
+            assert r.client.problem == ""
 
     run()
 

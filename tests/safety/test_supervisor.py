@@ -264,6 +264,17 @@ def test_facts_are_told_on_every_change_and_twice_a_second() -> None:
     assert len(world.supervisor.outgoing(world.now)) == 1
 
 
+def test_a_station_that_is_back_is_not_told_to_be_gone() -> None:
+    world = World()
+    world.run(1.0)
+    world.supervisor.station_lost(world.now)
+    world.run(0.02)
+    assert any("station process is gone" in reason for reason in world.machine().blocked_by)
+    world.supervisor.station_connected()
+    world.run(0.02)
+    assert not any("station process is gone" in reason for reason in world.machine().blocked_by)
+
+
 def test_messages_for_an_unknown_evse_are_counted_and_ignored() -> None:
     world = SafetyWorld()
     for message in (Permit(9, 16.0, 3, "r"), LockWish(9, False), FaultReset(9, "rcd_trip"), Heartbeat()):

@@ -41,6 +41,7 @@ class FakeCsms:
     def __init__(self) -> None:
         self.is_online = True
         self.protocol = "ocpp2.0.1"
+        self.problem = ""
         self.tokens: dict[str, TokenInfo] = {}
         self.asked: list[str] = []
         self.status_changes: list[tuple[int, int]] = []

@@ -270,7 +270,7 @@ async def test_a_reader_that_vanishes_is_opened_again(world: World) -> None:
 
     world.verb("plug_in", evse=1)
     await asyncio.sleep(2)
-    world.station.spawn(world.station._read_tokens(Flaky(), 1))
+    world.station.spawn(world.station._read_tokens(0, Flaky(), 1))
     await world.until(world.is_closed, 30)
     lost = [e["active"] for e in world.events if e.get("id") == "reader_lost"]
     assert lost == [True, False]

@@ -34,6 +34,20 @@ async def test_a_killed_station_resumes_the_same_transaction(world: World) -> No
 
 
 @in_world()
+async def test_while_our_own_pause_lasts_it_is_we_who_suspend(world: World) -> None:
+    await world.charge()
+    await asyncio.sleep(30)
+    before = len(world.committed())
+    await world.kill_station()
+    await asyncio.sleep(0.5)
+    await world.start_station()
+    await world.until(lambda: world.drawn_a() > 1, 30)
+    await asyncio.sleep(5)
+    states = [event["charging_state"] for event in world.committed()[before:]]
+    assert states[-1] == "Charging" and set(states[:-1]) <= {"SuspendedEVSE", "Charging"}, states
+
+
+@in_world()
 async def test_an_orderly_stop_keeps_the_transaction_open_for_the_next_start(world: World) -> None:
     await world.charge()
     await world.stop_station()
