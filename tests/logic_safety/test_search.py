@@ -16,7 +16,7 @@ from hil.search.world import Event, World, events_of
 
 SHORT = {
     "socket": Bounds(depth=1, seconds=60.0, open_every=8, well_every=5),
-    "tethered": Bounds(depth=3, seconds=60.0, open_every=20, well_every=80, is_core=True),
+    "tethered": Bounds(depth=3, seconds=100.0, open_every=60, well_every=200, is_core=True),
     "ventilated": Bounds(depth=1, seconds=60.0, open_every=20, well_every=20),
 }
 
