@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from controller.logic.evse import PilotOutput
 from controller.logic.pilot import EvseConfig
 from hil.search.explore import Bounds, Figures, Search
 
@@ -19,6 +20,15 @@ CONFIGS: dict[str, EvseConfig] = {
     "socket": EvseConfig(1, has_rcd=True, has_rcd_test=True),
     "tethered": EvseConfig(1, has_rcd=True, has_lock=False, cable_a=32),
     "ventilated": EvseConfig(1, has_ventilation=True, hardware_max_a=16.0),
+    "switching": EvseConfig(
+        1,
+        has_lock=False,
+        cable_a=32,
+        has_temperature=True,
+        switches_phases=True,
+        phase_wait_s=10.0,
+        wake_up=PilotOutput.E,
+    ),
 }
 
 

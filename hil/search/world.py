@@ -66,6 +66,7 @@ class World:
         self.locked: Level | None = None  # None: follows the motor
         self.tripped: Level | None = None  # None: by its test alone
         self.trip_until: float | None = None
+        self.temperature_c = 25.0
         self.senses = True
         self.senses_low: bool | None = True  # None: gives no low plateau at all
         self.breaches: list[Breach] = []
@@ -137,10 +138,16 @@ class World:
     def do_sense_low(self, works: bool | None) -> bool:
         return self._set("senses_low", works)
 
-    def do_permit(self, given: tuple[float, str]) -> bool:
-        """Granted or changed, and renewed from now on, always in time."""
-        amps, record = given
-        permit = Permit(self.machine.config.evse_id, amps, 3, record, FOREVER_S)
+    def do_warm(self, temperature_c: float) -> bool:
+        return self._set("temperature_c", temperature_c)
+
+    def do_earth_lost(self, lost: Level) -> bool:
+        return self._set_input("ground_lost", lost)
+
+    def do_permit(self, given: tuple[float, str] | tuple[float, str, int]) -> bool:
+        """Granted or changed, and renewed from now on, always in time. Amperes, record, phases (else three)."""
+        amps, record, *phases = given
+        permit = Permit(self.machine.config.evse_id, amps, phases[0] if phases else 3, record, FOREVER_S)
         if permit == self.permit and self.renews:
             return False
         self.permit, self.renews = permit, True
@@ -269,8 +276,9 @@ class World:
     def _sample(self, at: float) -> None:
         inputs, driven = self.channel.inputs, self.machine.outputs.pilot
         volts = LINE_V[self.line] if isinstance(self.line, str) else self.line
-        if driven is PilotOutput.F:
-            volts = -12.0
+        if driven in (PilotOutput.E, PilotOutput.F):
+            volts = 0.0 if driven is PilotOutput.E else -12.0
+        inputs.temperature_c, inputs.temperature_at_s = self.temperature_c, at
         inputs.high_v, inputs.high_at_s = volts, at
         inputs.proximity_ohm, inputs.proximity_at_s = self.ohm, at
         if self.senses_low is None:
@@ -299,6 +307,8 @@ class World:
         inputs = self.channel.inputs
         self.low_v, self.mirror, self.locked, self.tripped = -12.0, None, None, None
         self.senses = self.senses_low = True
+        self.temperature_c = 25.0
+        inputs.ground_lost = Level.NO
         inputs.rcd_error = inputs.estop_pressed = inputs.mains_absent = inputs.outputs_failed = Level.NO
         self.measurements = Measurements((1.0,) * 3, (230.0,) * 3, 0.0)
         self.measure_at = self.now
@@ -326,6 +336,11 @@ def events_of(config: EvseConfig) -> tuple[Event, ...]:
     found += [Event("estop", level) for level in Level] + [Event("mains_absent", level) for level in (NO, YES)]
     found += [Event("output_failed", level) for level in (NO, YES)] + [Event("sense", works) for works in (True, False)]
     found += [Event("sense_low", works) for works in (True, False)]
+    found += [Event("earth_lost", level) for level in (NO, YES)]
+    if config.has_temperature:
+        found += [Event("warm", temperature_c) for temperature_c in (25.0, 66.0, 70.0, 71.0)]
+    if config.switches_phases:
+        found.append(Event("permit", (16.0, "r1", 1)))
     if config.has_lock:
         found += [Event("bolt", locked) for locked in (None, *Level)] + [Event("wish", lock) for lock in (True, False)]
     if config.cable_a is None:
@@ -349,4 +364,6 @@ def core_events_of(config: EvseConfig) -> tuple[Event, ...]:
     found += [Event("deadline"), Event("wait", 40.0)]
     if config.has_rcd:
         found += [Event("rcd", YES), Event("rcd", None)]
+    if config.switches_phases:
+        found.append(Event("permit", (16.0, "r1", 1)))
     return tuple(found)

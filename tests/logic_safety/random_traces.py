@@ -13,6 +13,7 @@ import sys
 import time
 from typing import Any
 
+from controller.logic.evse import PilotOutput
 from controller.logic.faults import FAULTS
 from controller.logic.inputs import Level
 from controller.logic.pilot import EvseConfig
@@ -24,6 +25,7 @@ CONFIGS = (
     EvseConfig(1, has_rcd=True, has_rcd_test=True),
     EvseConfig(1, has_rcd=True, has_lock=False, cable_a=32),
     EvseConfig(1, has_ventilation=True, hardware_max_a=16.0),
+    EvseConfig(1, has_temperature=True, switches_phases=True, phase_wait_s=10.0, wake_up=PilotOutput.F),
 )
 LEVELS = (Level.NO, Level.NO, Level.YES, Level.UNKNOWN)
 
@@ -53,6 +55,9 @@ def random_event(dice: random.Random) -> tuple[str, Any]:
             ("leave", None),
             ("diode", dice.choice((-12.0, -12.0, -8.8, 5.0))),
             ("permit", (dice.uniform(0.0, 40.0), dice.choice(("r1", "r2")), 2.0)),
+            ("phases", dice.choice((1, 3))),
+            ("warm", dice.choice((25.0, 66.0, 70.0, 75.0))),
+            ("earth", dice.choice(LEVELS)),
             ("withdraw", None),
             ("lose", None),
             ("draw", dice.choice((3.0, 20.0, 60.0))),

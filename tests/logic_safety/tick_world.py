@@ -79,13 +79,14 @@ class TickWorld:
             Watched(config.evse_id, config.hardware_max_a, config.has_lock, config.has_ventilation, config.has_rcd_test)
         )
         self.breaches: list[Breach] = []
-        self.inputs = Inputs(proximity_ohm=220.0)
+        self.inputs = Inputs(proximity_ohm=220.0, temperature_c=25.0)
         self.vehicle = Vehicle()
         self.contactor = Part(delay=3)
         self.bolt = Part(delay=20)
         self.test_trip: tuple[int, int] | None = None
         self.sense_works = True
         self.drawn: Measurements | None = None
+        self.phases = 3
         self.out = Outputs()
         self.tick = 0
         self.log: list[tuple[int, tuple[Any, ...]]] = []
@@ -108,7 +109,17 @@ class TickWorld:
 
     def do_permit(self, permit: tuple[float, str, float]) -> None:
         amps, record, lease_s = permit
-        self.machine.permit_renewed(Permit(1, amps, 3, record, lease_s, measurements=self.drawn), self.now)
+        self.machine.permit_renewed(Permit(1, amps, self.phases, record, lease_s, measurements=self.drawn), self.now)
+
+    def do_phases(self, phases: int) -> None:
+        """Of the permits from now on."""
+        self.phases = phases
+
+    def do_warm(self, temperature_c: float) -> None:
+        self.inputs.temperature_c = temperature_c
+
+    def do_earth(self, lost: Level) -> None:
+        self.inputs.ground_lost = lost
 
     def do_withdraw(self, _: Any) -> None:
         self.machine.permit_withdrawn()
@@ -153,7 +164,8 @@ class TickWorld:
         """The converter stops, or works again. It sampled the unchanged line until just now, also where no pass looked."""
         if self.sense_works and not works:
             inputs = self.inputs
-            inputs.high_at_s = inputs.low_at_s = inputs.proximity_at_s = self.now - TICK_S
+            before = self.now - TICK_S
+            inputs.high_at_s = inputs.low_at_s = inputs.proximity_at_s = inputs.temperature_at_s = before
         self.sense_works = works
 
     # --- running --------------------------------------------------------------------------------------------------------
@@ -214,12 +226,12 @@ class TickWorld:
             return
         driven = self.out.pilot
         volts = LOADED_V[self.vehicle.state]
-        inputs.high_v = -12.0 if driven is PilotOutput.F else volts
+        inputs.high_v = {PilotOutput.E: 0.0, PilotOutput.F: -12.0}.get(driven, volts)
         low = volts if driven is PilotOutput.X1 else -12.0
         if driven is PilotOutput.X2 and self.vehicle.state in ("B", "C", "D"):
             low = self.vehicle.diode_v
         inputs.low_v = low
-        inputs.high_at_s = inputs.low_at_s = inputs.proximity_at_s = self.now
+        inputs.high_at_s = inputs.low_at_s = inputs.proximity_at_s = inputs.temperature_at_s = self.now
 
     def _pass(self) -> None:
         self.passes += 1
@@ -228,7 +240,7 @@ class TickWorld:
         self._follow(out)
         seen_out = self.out
         seen_out.pilot, seen_out.motion, seen_out.rcd_test = out.pilot, out.motion, out.rcd_test
-        seen = (out.closed, out.pilot, out.duty_pct, out.motion, out.rcd_test, self.machine.faults.ids)
+        seen = (out.closed, out.phases, out.pilot, out.duty_pct, out.motion, out.rcd_test, self.machine.faults.ids)
         if not self.log or self.log[-1][1] != seen:
             self.log.append((self.tick, seen))
         if self.is_judged:
@@ -269,6 +281,7 @@ class TickWorld:
             is_testing=machine.self_test.is_running,
             tested_at_s=machine.self_test.passed_at_s,
             cable_a=machine.cable_a,
+            thermal_a=machine.thermal_a,
             faults=machine.faults.ids,
             is_explained=out.closed or machine.against != 0,
             permit_until_s=machine.permit_until_s,

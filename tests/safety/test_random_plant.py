@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from controller.logic.evse import FaultReset, LockWish, Measurements
+from controller.logic.evse import FaultReset, LockWish, Measurements, PilotOutput
 from controller.logic.faults import FAULTS
 from hil.plant.values import PlantError
 from tests.safety.safety_world import SafetyWorld
@@ -23,6 +23,8 @@ CONFIGS: tuple[dict[str, Any], ...] = (
     {"has_rcd_test": True},
     {"cable_a": 32},
     {"has_ventilation": True, "hardware_max_a": 20.0},
+    {"has_temperature": True, "earth_monitor": True, "wake_up": PilotOutput.E},
+    {"phase_relay": True, "switches_phases": True, "phase_wait_s": 10.0, "wake_up": PilotOutput.F},
 )
 FAULT_KINDS: tuple[tuple[str, Any], ...] = (
     ("diode", None),
@@ -34,6 +36,8 @@ FAULT_KINDS: tuple[tuple[str, Any], ...] = (
     ("stuck_open", None),
     ("over_current", None),
     ("ground", None),
+    ("over_temperature", 68.0),
+    ("over_temperature", 75.0),
     ("lock_jam", None),
 )
 STATION_KINDS = ("adc", "mains", "estop")
@@ -64,7 +68,8 @@ def happen(world: SafetyWorld, dice: random.Random) -> None:
             (dice.choice((3.0, 40.0)),) * 3, (dice.choice((230.0, 230.0, 150.0)),) * 3, dice.random() * 12
         )
         amps = dice.choice((16.0, 32.0, 6.0, 3.0, dice.uniform(0, 80)))
-        world.permit(evse, amps, f"record-{dice.randrange(3)}", measurements=dice.choice((None, over)))
+        phases = dice.choice((1, 3))
+        world.permit(evse, amps, f"record-{dice.randrange(3)}", phases=phases, measurements=dice.choice((None, over)))
     elif what == 10:
         world.withdraw(evse)
     elif what == 11:
@@ -79,7 +84,7 @@ def happen(world: SafetyWorld, dice: random.Random) -> None:
 
 
 def some_vehicle(dice: random.Random) -> dict[str, Any]:
-    traits = ("ignores_pwm_off", "no_s2", "slow", "ventilation")
+    traits = ("ignores_pwm_off", "no_s2", "slow", "ventilation", "sleepy")
     return {trait: True for trait in traits if dice.random() < 0.25} | {"bcb": dice.choice((0, 0, 3))}
 
 
@@ -135,4 +140,4 @@ def test_whatever_happens_no_invariant_breaks(seed: int, config: dict[str, Any])
 
 @pytest.mark.parametrize("config", CONFIGS, ids=repr)
 def test_vehicles_do_charge_in_this_world(config: dict[str, Any]) -> None:
-    assert any(play(seed, config).plant.observed.evses[1].energy_wh > 1.0 for seed in range(8))
+    assert any(play(seed, config).plant.observed.evses[1].energy_wh > 1.0 for seed in range(24))
