@@ -4,6 +4,8 @@ PYTEST := .venv/bin/python -m pytest
 OCPP ?= 2.0.1
 SESSIONS ?= 200
 SEED ?= 1
+EDGES ?= 2000
+CONDITIONS ?= idle,saturated,stress
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test check bench sim conformance clean
@@ -30,8 +32,8 @@ check: setup ## Style, formatting, types, and the rules of what may import what
 	@.venv/bin/mypy
 	@$(PYTEST) tests/project/test_imports.py
 
-bench: setup ## Measure start time, memory and message rate; figures in build/bench.json
-	@.venv/bin/python -m hil.measure --out build/bench.json
+bench: setup ## Measure start, memory, rate and how quickly it opens; build/bench.json (EDGES=100000 for the long form)
+	@.venv/bin/python -m hil.measure --out build/bench.json --edges $(EDGES) --conditions $(CONDITIONS)
 
 sim: setup ## Random lives on virtual time: SESSIONS=200 from SEED=1; figures in build/sim.json
 	@.venv/bin/python -m hil.sim --sessions $(SESSIONS) --seed $(SEED) --json build/sim.json
