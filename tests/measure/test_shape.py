@@ -1,0 +1,83 @@
+"""One figure: what it is held against, and its form in build/bench.json."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from hil.measure.percentiles import Distribution
+from hil.measure.safety import Run, figures
+from hil.measure.shape import Shape
+
+
+@pytest.mark.parametrize(
+    ("shape", "ratio", "holds"),
+    [
+        (Shape("cost", 2.0, "s", 1.0, "bare", 2.0), 2.0, True),
+        (Shape("cost", 2.1, "s", 1.0, "bare", 2.0), 2.1, False),
+        (Shape("yield", 3.0, "1/s", 100.0, "bare", 0.02, at_most=False), 0.03, True),
+        (Shape("yield", 1.0, "1/s", 100.0, "bare", 0.02, at_most=False), 0.01, False),
+        (Shape("nothing", 1.0, "s", 0.0, "bare", 2.0), float("inf"), False),
+        (Shape.within("plain", 28.0, "MiB", 28.0, "whose"), None, True),
+        (Shape.within("plain", 28.1, "MiB", 28.0, "whose"), None, False),
+    ],
+)
+def test_a_figure_holds_by_its_ratio_or_by_its_own_limit(shape: Shape, ratio: float | None, holds: bool) -> None:
+    assert shape.ratio == ratio and shape.holds is holds
+    assert ("ok" in shape.line()) is holds
+
+
+def test_the_json_form_has_what_a_script_needs() -> None:
+    ratio = Shape("a", 3.0, "s", 1.5, "a bare Python start", 20).as_json()
+    plain = Shape.within("b", 26.04999, "MiB", 28.0, "locked memory", samples=7).as_json()
+    assert json.loads(json.dumps(ratio)) == {
+        "value": 3.0,
+        "unit": "s",
+        "against": 1.5,
+        "against_what": "a bare Python start",
+        "limit": 20,
+        "at_most": True,
+        "samples": None,
+        "ratio": 2.0,
+        "holds": True,
+    }
+    assert plain["against"] is None and plain["ratio"] is None and plain["limit"] == 28.0
+    assert plain["value"] == 26.05 and plain["samples"] == 7
+
+
+def _run(reaction_ms: Distribution, late_us: Distribution, floor_us: Distribution | None, unprompted: int = 0) -> Run:
+    return Run("idle", reaction_ms, late_us, floor_us, unprompted)
+
+
+def test_a_short_run_tells_what_it_supports_and_says_so() -> None:
+    said: list[str] = []
+    run = _run(Distribution([(20.0, 1990), (29.0, 10)]), Distribution([(50, 11_000)]), Distribution([(50, 9_000)]))
+    shapes = {shape.name: shape for shape in figures(run, said.append)}
+    assert list(shapes) == [
+        "reaction_idle_p50_ms",
+        "reaction_idle_p99_ms",
+        "reaction_idle_p99_9_ms",
+        "reaction_idle_max_ms",
+        "lateness_idle_p99_us",  # of the floor's 9,000 only nine lie beyond p99.9
+    ]
+    assert [shape.limit for shape in shapes.values()] == [30.0, 30.0, 30.0, 60.0, 1.2]
+    assert all(shape.holds for shape in shapes.values())
+    assert said == ["idle: 2000 openings tell p50, p99, p99.9; 11000 passes of the loops"]
+
+
+def test_a_reaction_of_more_than_three_periods_does_not_hold() -> None:
+    run = _run(Distribution([(20.0, 9_990), (31.0, 10)]), Distribution([(50, 100)]), None)
+    failed = [shape.name for shape in figures(run, lambda _: None) if not shape.holds]
+    assert failed == ["reaction_idle_p99_99_ms"]
+
+
+def test_an_opening_that_nothing_asked_for_is_a_figure_of_its_own() -> None:
+    run = _run(Distribution([(20.0, 100)]), Distribution([(50, 100)]), None, unprompted=1)
+    assert [shape.name for shape in figures(run, lambda _: None) if not shape.holds] == ["reaction_idle_unprompted"]
+
+
+def test_without_a_floor_it_is_said_what_is_missing() -> None:
+    said: list[str] = []
+    figures(_run(Distribution([(20.0, 100)]), Distribution([(50, 100)]), None), said.append)
+    assert "gcc" in said[-1] and "rt-tests" in said[-1]
