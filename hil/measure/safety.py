@@ -21,15 +21,17 @@ from hil.rig import RigError
 
 SITES = 3
 EDGES = 2000
-PERIODS = (
-    3  # from the edge to the write, at p99.99: two readings confirm, and the edge falls anywhere between two samples
-)
-WORST_MS = 60.0  # invariant 6: not K by t+60 ms
+# From the edge to the write, at p99.99: two readings confirm, and the edge falls anywhere between two samples.
+PERIODS = 3
+# Invariant 6: not K by t+60 ms. It is also what is asked for under stress, where disk and processor hold up the kernel itself.
+WORST_MS = 60.0
 LATER_THAN_FLOOR = 1.2
 JUDGED = 99.99  # the percentile that the limits are for; with fewer readings, the highest that these can tell
-PLANT_PRIORITY = (
-    40  # of SCHED_FIFO, below the measured loops: the world outside does not wait because a computer is busy
+BEYOND = (
+    30  # readings beyond a percentile of lateness that is judged: the ratio of two tails of a few readings is chance
 )
+# Of SCHED_FIFO, below the measured loops: the world outside does not wait because a computer is busy.
+PLANT_PRIORITY = 40
 _STALLED_S = 60.0
 
 
@@ -129,7 +131,8 @@ def figures(run: Run, say: Callable[[str], None]) -> list[Shape]:
     periods_ms = PERIODS * load_board("mock", Path()).period_ms
     shapes = []
     for percent in reaction.supported():
-        limit, whose = (WORST_MS, "invariant 6") if percent > JUDGED else (periods_ms, f"{PERIODS} periods")
+        is_worst = percent > JUDGED or run.condition == "stress"
+        limit, whose = (WORST_MS, "invariant 6") if is_worst else (periods_ms, f"{PERIODS} periods")
         name = f"reaction_{run.condition}_{key_of(percent)}_ms"
         shapes.append(Shape.within(name, reaction.at(percent), "ms", limit, whose, samples=count))
     name = f"reaction_{run.condition}_max_ms"
@@ -146,12 +149,9 @@ def figures(run: Run, say: Callable[[str], None]) -> list[Shape]:
 
 
 def _lateness(condition: str, late_us: Distribution, floor_us: Distribution) -> Shape:
-    """Judge the highest percentile up to JUDGED that both tell with ten readings beyond: with one, both are chance."""
-    told = [
-        percent
-        for percent in WANTED
-        if percent <= JUDGED and min(late_us.beyond(percent), floor_us.beyond(percent)) >= 10
-    ]
+    """Judge the highest percentile up to JUDGED that both tell well."""
+    fewest = min(late_us, floor_us, key=len)
+    told = [percent for percent in WANTED if percent <= JUDGED and fewest.beyond(percent) >= BEYOND]
     percent = max(told, default=WANTED[0])
     floor = max(1.0, floor_us.at(percent))
     name = f"lateness_{condition}_{key_of(percent)}_us"

@@ -52,24 +52,46 @@ def _run(reaction_ms: Distribution, late_us: Distribution, floor_us: Distributio
 
 def test_a_short_run_tells_what_it_supports_and_says_so() -> None:
     said: list[str] = []
-    run = _run(Distribution([(20.0, 1990), (29.0, 10)]), Distribution([(50, 11_000)]), Distribution([(50, 9_000)]))
+    run = _run(Distribution([(20.0, 1990), (29.0, 10)]), Distribution([(50, 31_000)]), Distribution([(50, 29_000)]))
     shapes = {shape.name: shape for shape in figures(run, said.append)}
     assert list(shapes) == [
         "reaction_idle_p50_ms",
         "reaction_idle_p99_ms",
         "reaction_idle_p99_9_ms",
         "reaction_idle_max_ms",
-        "lateness_idle_p99_us",  # of the floor's 9,000 only nine lie beyond p99.9
+        "lateness_idle_p99_us",  # of the floor's 29,000 only 29 lie beyond p99.9
     ]
     assert [shape.limit for shape in shapes.values()] == [30.0, 30.0, 30.0, 60.0, 1.2]
     assert all(shape.holds for shape in shapes.values())
-    assert said == ["idle: 2000 openings tell p50, p99, p99.9; 11000 passes of the loops"]
+    assert said == ["idle: 2000 openings tell p50, p99, p99.9; 31000 passes of the loops"]
 
 
 def test_a_reaction_of_more_than_three_periods_does_not_hold() -> None:
     run = _run(Distribution([(20.0, 9_990), (31.0, 10)]), Distribution([(50, 100)]), None)
     failed = [shape.name for shape in figures(run, lambda _: None) if not shape.holds]
     assert failed == ["reaction_idle_p99_99_ms"]
+
+
+def test_lateness_is_judged_at_the_percentile_that_both_tell_well() -> None:
+    few, many = Distribution([(50, 30_000)]), Distribution([(50, 300_000)])
+    reaction = Distribution([(20.0, 100)])
+    for late, floor, name in ((few, many, "p99_9"), (many, few, "p99_9"), (many, many, "p99_99")):
+        assert figures(_run(reaction, late, floor), lambda _: None)[-1].name == f"lateness_idle_{name}_us"
+
+
+def test_a_loop_later_than_its_floor_does_not_hold() -> None:
+    run = _run(
+        Distribution([(20.0, 100)]),
+        Distribution([(50, 9_000), (121, 1_000)]),
+        Distribution([(50, 9_000), (100, 1_000)]),
+    )
+    [failed] = [shape for shape in figures(run, lambda _: None) if not shape.holds]
+    assert failed.name == "lateness_idle_p99_us" and failed.ratio == pytest.approx(1.21)
+
+
+def test_under_stress_the_invariant_is_what_is_asked_for() -> None:
+    run = Run("stress", Distribution([(20.0, 98), (45.0, 2)]), Distribution([(50, 100)]), None, 0)
+    assert all(shape.holds and shape.limit == 60.0 for shape in figures(run, lambda _: None))
 
 
 def test_an_opening_that_nothing_asked_for_is_a_figure_of_its_own() -> None:
