@@ -7,7 +7,7 @@ import asyncio
 import json
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from hil.measure.footprint import footprint
@@ -19,6 +19,7 @@ from hil.measure.station import command_line, delivery, start_and_memory
 from hil.rig import RigError
 
 Part = Callable[[Path], list[Shape]]
+REACTION = "reaction"
 
 
 def say(text: str) -> None:
@@ -41,15 +42,15 @@ def main() -> int:
         "--edges", type=int, default=EDGES, help=f"openings in each condition; {EDGES} tell p99.9, 100000 tell p99.999"
     )
     parser.add_argument("--conditions", default=",".join(CONDITIONS), help="of the reaction, separated by commas")
-    parser.add_argument("--only", choices=PARTS, help="just one part")
+    parser.add_argument("--only", choices=[*PARTS, REACTION], help="just one part")
     args = parser.parse_args()
     conditions = [name for name in args.conditions.split(",") if name]
     if unknown := sorted(set(conditions) - set(CONDITIONS)):
         parser.error(f"unknown condition {', '.join(unknown)} (known: {', '.join(CONDITIONS)})")
-    PARTS["reaction"] = lambda directory: reactions(directory, args.edges, conditions, say)
+    parts = {**PARTS, REACTION: lambda directory: reactions(directory, args.edges, conditions, say)}
     print(f"on {machine()}", flush=True)
     try:
-        shapes = measure([args.only] if args.only else list(PARTS))
+        shapes = measure({args.only: parts[args.only]} if args.only else parts)
     except RigError as error:
         print(f"measure: {error}", file=sys.stderr)
         return 1
@@ -58,12 +59,12 @@ def main() -> int:
     return 0 if all(shape.holds for shape in shapes) else 1
 
 
-def measure(parts: list[str]) -> list[Shape]:
+def measure(parts: Mapping[str, Part]) -> list[Shape]:
     """Take the measurements and print each as it is known."""
     shapes: list[Shape] = []
     with tempfile.TemporaryDirectory(prefix="pilotline-measure-") as name:
-        for part in parts:
-            for shape in PARTS[part](Path(name, part)):
+        for part, take in parts.items():
+            for shape in take(Path(name, part)):
                 print(shape.line(), flush=True)
                 shapes.append(shape)
     return shapes
