@@ -9,6 +9,8 @@ TRACES ?= 100000
 SECONDS ?= 1200
 N ?= 200
 PASSES ?= 2000000
+EDGES ?= 2000
+CONDITIONS ?= idle,saturated,stress
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test check bench sim scenarios search traces storm mutants conformance clean
@@ -35,8 +37,8 @@ check: setup ## Style, formatting, types, and the rules of what may import what
 	@.venv/bin/mypy
 	@$(PYTEST) tests/project/test_imports.py
 
-bench: setup ## Measure start time, memory and message rate; figures in build/bench.json
-	@.venv/bin/python -m hil.measure --out build/bench.json
+bench: setup ## Measure start, memory, rate and how quickly it opens; build/bench.json (EDGES=100000 for the long form)
+	@.venv/bin/python -m hil.measure --out build/bench.json --edges $(EDGES) --conditions $(CONDITIONS)
 
 sim: setup ## Random lives on virtual time: SESSIONS=200 from SEED=1; figures in build/sim.json
 	@.venv/bin/python -m hil.sim --sessions $(SESSIONS) --seed $(SEED) --json build/sim.json

@@ -12,7 +12,6 @@ import tomllib
 import types
 import typing
 from collections.abc import Callable, Iterable, Mapping
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -88,6 +87,8 @@ def read_toml(path: Path) -> dict[str, Any]:
 
 def unknown(kind: str, given: str, known: Iterable[str]) -> str:
     """Say that a name is not known, and which one was probably meant."""
+    from difflib import get_close_matches  # only a mistake needs it: every start would pay for it
+
     names = sorted(known)
     close = get_close_matches(given, names, n=1, cutoff=0.6)
     if close:

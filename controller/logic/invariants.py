@@ -173,8 +173,11 @@ class Monitor:
         """Return what is newly broken at this point."""
         self._see(point)
         found: list[Breach] = []
+        standing = self._standing
         for number, rule in self._rules:
-            self._note(number, rule(point), point.at_s, found)
+            detail = rule(point)
+            if detail or number in standing:
+                self._note(number, detail, point.at_s, found)
         if point.closed and not self._closed:
             self._judge_rising(point, found)
         self._remember(point)

@@ -73,6 +73,8 @@ PWM_DEAD_V = 0.0  # a low plateau above this is no low plateau at all
 class Supply(Enum):
     """What is physically true of the supply. `K` is the coil, as we drive it."""
 
+    __hash__ = object.__hash__  # Enum's own is a call in Python, twenty times a pass
+
     UNPROVEN = "unproven"  # K off, X1; the mirror has not yet proven the contactor open since start or a fault
     IDLE = "idle"  # K off, X1; it was proven open
     OFFERING = "offering"  # K off, X2: the vehicle is told its current
@@ -88,6 +90,8 @@ class Supply(Enum):
 
 class Event(Enum):
     """Facts of a pass, in the order in which they are applied."""
+
+    __hash__ = object.__hash__
 
     TRIPPED = "tripped"  # a fault demands opening, and F
     HALTED = "halted"  # a fault demands opening

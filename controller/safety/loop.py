@@ -13,7 +13,8 @@ class SafetyLoop:
     """Calls the supervisor's pass every period until `stop` is set.
 
     monotonic, sleep: injected by tests. alive: called at most every `alive_s` after a complete pass (the service manager's
-    watchdog). overruns: passes that began more than one period late. longest_s: of a pass.
+    watchdog). woke: called with when a pass was due and when it began, for a measurement. overruns: passes that began more than one
+    period late. longest_s: of a pass.
     """
 
     def __init__(
@@ -26,6 +27,7 @@ class SafetyLoop:
         alive_s: float = 0.5,
         monotonic: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
+        woke: Callable[[float, float], None] | None = None,
     ) -> None:
         self._supervisor = supervisor
         self._server = server
@@ -35,6 +37,7 @@ class SafetyLoop:
         self._alive_at = float("-inf")
         self._monotonic = monotonic
         self._sleep = sleep
+        self._woke = woke
         self.stop = False
         self.overruns = 0
         self.longest_s = 0.0
@@ -50,6 +53,8 @@ class SafetyLoop:
                 self._sleep(wait_s)
             if self.stop:
                 return
+            if self._woke is not None:
+                self._woke(due, self._monotonic())
             now = self.once()
             due += self._period_s
             if now > due:  # the slots that were missed are not made up for

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
+import os
 import signal
-import uuid
 from collections.abc import Callable, Sequence
 from types import FrameType
 from typing import TYPE_CHECKING
@@ -37,7 +37,7 @@ def run(config: StationConfig, board: BoardConfig, ready: Callable[[], None]) ->
             wiring.evses,
             wiring.board,
             wiring.buses.monotonic(),
-            uuid.uuid4().hex,
+            os.urandom(16).hex(),
             told=_log_breaches,
             monotonic=wiring.buses.monotonic,
             latches=LatchPage(config.run_dir / LATCHES, len(wiring.evses)),

@@ -11,6 +11,7 @@ import contextlib
 import errno
 import logging
 import os
+import select
 import socket
 from collections.abc import Iterable
 from pathlib import Path
@@ -31,12 +32,15 @@ class StationServer:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._listener = _listen(path)
+        self._poll = select.poll()  # one system call tells a pass that nothing has come, which is the usual case
+        self._poll.register(self._listener, select.POLLIN)
         self._station: socket.socket | None = None
         self._heard_at = 0.0
         self.malformed = 0
         self.dropped = 0  # facts that found the queue full: snapshots, so the next one makes up for it
         self.refused = 0
         self._told_malformed = False
+        self._told_full = False
 
     @property
     def is_connected(self) -> bool:
@@ -44,15 +48,26 @@ class StationServer:
 
     def receive(self, supervisor: SafetySupervisor, now: float) -> None:
         """Take what has come, at most PACKETS_PER_PASS, then look for a new station: an end of file frees its place first."""
-        self._read(supervisor, now)
+        came = [fd for fd, _ in self._poll.poll(0)]
+        if not came:
+            return
+        if self._station is not None and self._station.fileno() in came:
+            self._read(supervisor, now)
+        if self._listener.fileno() in came:
+            self._accept(supervisor, now)
+
+    def _accept(self, supervisor: SafetySupervisor, now: float) -> None:
         for _ in range(CONNECTIONS_PER_PASS):
             try:
                 connection, _address = self._listener.accept()
             except (BlockingIOError, InterruptedError, ConnectionAbortedError):
                 return
             except OSError as error:  # out of descriptors: the lease runs out, nothing worse
-                _log.error("cannot accept a station: %s", error)
+                if not self._told_full:
+                    self._told_full = True
+                    _log.error("cannot accept a station: %s", error)
                 return
+            self._told_full = False
             self._admit(connection, supervisor, now)
 
     def _admit(self, connection: socket.socket, supervisor: SafetySupervisor, now: float) -> None:
@@ -64,6 +79,7 @@ class StationServer:
             _log.warning("the station was silent for %.1f s and is replaced by a new connection", now - self._heard_at)
             self._lost(supervisor, now)
         connection.setblocking(False)
+        self._poll.register(connection, select.POLLIN)
         self._station = connection
         self._heard_at = now
         self._told_malformed = False
@@ -102,6 +118,7 @@ class StationServer:
 
     def _lost(self, supervisor: SafetySupervisor, now: float) -> None:
         if self._station is not None:
+            self._poll.unregister(self._station)
             self._station.close()
             self._station = None
         supervisor.station_lost(now)

@@ -1,4 +1,8 @@
-"""GPIO lines with our errors: what drivers see of gpiozero."""
+"""GPIO lines with our errors: what drivers see of gpiozero.
+
+gpiozero's devices open and close a line; its level goes straight through their pin, because the safety loop reads and writes some
+twenty lines in every pass.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +22,7 @@ class OutputLine:
         self._device = _opened(
             self._device_name, lambda: gpiozero.OutputDevice(pin, initial_value=False, pin_factory=factory)
         )
+        self._pin = self._device.pin
         self._is_high = False
 
     @property
@@ -28,7 +33,7 @@ class OutputLine:
     def set(self, high: bool) -> None:
         """Drive the line. Writes every time: a level that something else disturbed is restored by the next pass."""
         try:
-            self._device.value = high
+            self._pin.state = high
         except (gpiozero.GPIOZeroError, OSError) as error:
             raise DeviceError(self._device_name, f"cannot be driven: {error}") from error
         self._is_high = high
@@ -54,11 +59,13 @@ class InputLine:
                 pin, pull_up=pull_up, active_state=True if pull_up is None else None, pin_factory=factory
             ),
         )
-        self._inverted = active_low is not (pull == "up")  # gpiozero ties the active level to the pull
+        self._pin = self._device.pin
+        self._active_low = active_low
 
     def is_active(self) -> bool:
+        """Read the line. Raises DeviceError."""
         try:
-            return bool(self._device.value) is not self._inverted
+            return bool(self._pin.state) is not self._active_low
         except (gpiozero.GPIOZeroError, OSError) as error:
             raise DeviceError(self._device_name, f"cannot be read: {error}") from error
 

@@ -34,6 +34,8 @@ class Curve:
         """Return the average over a window: what a delta-sigma converter gives. A window of no length is a point."""
         if end_s <= begin_s:
             return self.value(begin_s)
+        if begin_s >= self.at_s and (self.tau_s <= 0.0 or self.start_v == self.target_v):
+            return self.target_v
         split = min(max(self.at_s, begin_s), end_s)
         before = self.before_v * (split - begin_s)
         return (before + self._integral(split, end_s)) / (end_s - begin_s)

@@ -36,12 +36,13 @@ class PageSmbus:
         fault = self._page.bus_fault()
         if fault:
             raise OSError(fault, os.strerror(fault))
-        number = self._page.chip(address)
-        if number is None:  # nobody acknowledges the address
-            raise OSError(errno.EREMOTEIO, os.strerror(errno.EREMOTEIO))
-        if address not in self._chips:
-            self._chips[address] = MockAds1115(self._page, number, self._monotonic)
-        return self._chips[address]
+        chip = self._chips.get(address)
+        if chip is None:
+            number = self._page.chip(address)
+            if number is None:  # nobody acknowledges the address
+                raise OSError(errno.EREMOTEIO, os.strerror(errno.EREMOTEIO))
+            chip = self._chips[address] = MockAds1115(self._page, number, self._monotonic)
+        return chip
 
 
 def _swapped(word: int) -> int:

@@ -206,7 +206,7 @@ class AnalogPage(_Page):
 
     def __init__(self, path: Path) -> None:
         super().__init__(path, _ANALOG_WORDS, _ANALOG_MAGIC)
-        self._last: dict[int, Curve] = {}
+        self._last: dict[int, tuple[int, Curve]] = {}  # the sequence number a curve was read under, and the curve
 
     @classmethod
     def create(cls, path: Path, addresses: Sequence[int]) -> AnalogPage:
@@ -248,11 +248,15 @@ class AnalogPage(_Page):
     def read_channel(self, chip: int, channel: int) -> Curve:
         """Return the newest whole curve; the one read before when the writer was stopped half-way."""
         base = _CHANNELS + chip * _CHIP_WORDS + channel * _CHANNEL_WORDS
+        last = self._last.get(base)
+        if last is not None and last[0] == self._words[base]:
+            return last[1]
         doubles = self._doubles
         for _ in range(_READ_TRIES):
             sequence = self._words[base]
             values = (doubles[base + 1], doubles[base + 2], doubles[base + 3], doubles[base + 4], doubles[base + 5])
             if not sequence & 1 and self._words[base] == sequence:
-                curve = self._last[base] = Curve(*values)
+                curve = Curve(*values)
+                self._last[base] = (sequence, curve)
                 return curve
-        return self._last.get(base, Curve.steady(0.0))
+        return Curve.steady(0.0) if last is None else last[1]

@@ -89,7 +89,7 @@ class SysfsPwm:
                     "did not become writable after the export",
                     "the udev rule must give PWM channels to the service's group",
                 )
-            self._sleep(0.01)
+            self._sleep(0.002)
         return directory
 
     def _prepare(self, polarity: str) -> None:

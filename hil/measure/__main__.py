@@ -7,19 +7,50 @@ import asyncio
 import json
 import sys
 import tempfile
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from hil.measure.footprint import footprint
+from hil.measure.load import CONDITIONS
+from hil.measure.platform import machine
+from hil.measure.safety import EDGES, reactions
 from hil.measure.shape import Shape
 from hil.measure.station import command_line, delivery, start_and_memory
 from hil.rig import RigError
+
+Part = Callable[[Path], list[Shape]]
+REACTION = "reaction"
+
+
+def say(text: str) -> None:
+    """Tell what goes on, beside the figures: long work shows that it moves."""
+    print(f"  {text}", file=sys.stderr, flush=True)
+
+
+PARTS: dict[str, Part] = {
+    "command line": lambda _: command_line(),
+    "station": lambda directory: asyncio.run(start_and_memory(directory)),
+    "delivery": lambda directory: asyncio.run(delivery(directory)),
+    "footprint": lambda directory: footprint(directory, say),
+}
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m hil.measure", description=__doc__)
     parser.add_argument("--out", type=Path, default=Path("build/bench.json"), help="where the figures go (JSON)")
+    parser.add_argument(
+        "--edges", type=int, default=EDGES, help=f"openings in each condition; {EDGES} tell p99.9, 100000 tell p99.999"
+    )
+    parser.add_argument("--conditions", default=",".join(CONDITIONS), help="of the reaction, separated by commas")
+    parser.add_argument("--only", choices=[*PARTS, REACTION], help="just one part")
     args = parser.parse_args()
+    conditions = [name for name in args.conditions.split(",") if name]
+    if unknown := sorted(set(conditions) - set(CONDITIONS)):
+        parser.error(f"unknown condition {', '.join(unknown)} (known: {', '.join(CONDITIONS)})")
+    parts = {**PARTS, REACTION: lambda directory: reactions(directory, args.edges, conditions, say)}
+    print(f"on {machine()}", flush=True)
     try:
-        shapes = measure()
+        shapes = measure({args.only: parts[args.only]} if args.only else parts)
     except RigError as error:
         print(f"measure: {error}", file=sys.stderr)
         return 1
@@ -28,16 +59,12 @@ def main() -> int:
     return 0 if all(shape.holds for shape in shapes) else 1
 
 
-def measure() -> list[Shape]:
-    """Take every measurement and print each as it is known."""
+def measure(parts: Mapping[str, Part]) -> list[Shape]:
+    """Take the measurements and print each as it is known."""
     shapes: list[Shape] = []
     with tempfile.TemporaryDirectory(prefix="pilotline-measure-") as name:
-        for part in (
-            command_line,
-            lambda: asyncio.run(start_and_memory(Path(name, "start"))),
-            lambda: asyncio.run(delivery(Path(name, "delivery"))),
-        ):
-            for shape in part():
+        for part, take in parts.items():
+            for shape in take(Path(name, part)):
                 print(shape.line(), flush=True)
                 shapes.append(shape)
     return shapes
