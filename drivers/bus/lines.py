@@ -6,6 +6,7 @@ twenty lines in every pass.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -34,7 +35,7 @@ class OutputLine:
         """Drive the line. Writes every time: a level that something else disturbed is restored by the next pass."""
         try:
             self._pin.state = high
-        except (gpiozero.GPIOZeroError, OSError) as error:
+        except _library_errors() as error:
             raise DeviceError(self._device_name, f"cannot be driven: {error}") from error
         self._is_high = high
 
@@ -66,11 +67,17 @@ class InputLine:
         """Read the line. Raises DeviceError."""
         try:
             return bool(self._pin.state) is not self._active_low
-        except (gpiozero.GPIOZeroError, OSError) as error:
+        except _library_errors() as error:
             raise DeviceError(self._device_name, f"cannot be read: {error}") from error
 
     def release(self) -> None:
         self._device.close()
+
+
+def _library_errors() -> tuple[type[BaseException], ...]:
+    """What gpiozero and the library below it raise. lgpio, which it loads on a Pi, has an error of its own kind."""
+    lgpio = sys.modules.get("lgpio")
+    return (gpiozero.GPIOZeroError, OSError) if lgpio is None else (gpiozero.GPIOZeroError, OSError, lgpio.error)
 
 
 def _opened(name: str, make: Callable[[], Any]) -> Any:
@@ -78,5 +85,5 @@ def _opened(name: str, make: Callable[[], Any]) -> Any:
         return make()
     except gpiozero.PinInvalidPin as error:
         raise DeviceGone(name, "this board has no such line", "use the BCM number of the line") from error
-    except (gpiozero.GPIOZeroError, OSError) as error:
+    except _library_errors() as error:
         raise DeviceGone(name, f"cannot be opened: {error}", "is another program using the line?") from error

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -120,3 +122,21 @@ def test_without_lgpio_the_error_says_what_to_install(monkeypatch: pytest.Monkey
 def test_an_i2c_bus_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(DeviceGone, match=rf"{tmp_path}/i2c-9 of board: cannot be opened: No such file"):
         SmbusBus(SmbusBus.Settings(path=f"{tmp_path}/i2c-9"), "board").bus()
+
+
+def test_an_error_of_lgpio_is_one_of_the_device(buses: Buses, monkeypatch: pytest.MonkeyPatch) -> None:
+    class LgpioError(Exception):
+        """As lgpio's `error`: of no kind that Python or gpiozero knows."""
+
+    def fail(*_: object) -> None:
+        raise LgpioError("bad handle")
+
+    watchdog = registry.build(section("watchdog", "one_shot", pin=20), buses)
+    mains = registry.build(section("input", "gpio", pin=13), buses)
+    monkeypatch.setitem(sys.modules, "lgpio", SimpleNamespace(error=LgpioError))
+    monkeypatch.setattr(type(mains._line._pin), "_set_state", fail)
+    monkeypatch.setattr(type(mains._line._pin), "_get_state", fail)
+    with pytest.raises(DeviceError, match=r"GPIO20 .*cannot be driven: bad handle"):
+        watchdog.kick()
+    with pytest.raises(DeviceError, match=r"GPIO13 .*cannot be read: bad handle"):
+        mains.is_active()
