@@ -25,7 +25,7 @@ from controller.notify import Notifier
 
 _log = logging.getLogger(__name__)
 
-# Each has `run(config, board, ready) -> int`, returns after SIGTERM or SIGINT, and calls ready() once it serves.
+# Each has `run(config, board, ready) -> int`, returns after a stop signal (controller.signals), and calls ready() once it serves.
 MAINS = {"bench": "hil.bench.main", "safety": "controller.safety.main", "station": "controller.station.main"}
 
 # The safety process needs none of the station's devices, nor the libraries behind them.

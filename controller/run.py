@@ -2,7 +2,7 @@
 
 A child that dies is started again after 250 ms, then after longer and longer up to 5 s. What cannot heal by itself (a
 configuration mistake, a device that is not there at start, another instance) ends the whole with the child's exit code.
-On SIGTERM or SIGINT the station is stopped first (it commits and lets go), then safety (outputs safe), then the bench.
+On SIGTERM, SIGINT or SIGHUP the station is stopped first (it commits and lets go), then safety (outputs safe), then the bench.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from controller.config import load_board, load_station
 from controller.diagnostics.logs import set_up_logging
 from controller.exits import ExitCode
 from controller.notify import Notifier
+from controller.signals import stop_signals
 
 _log = logging.getLogger(__name__)
 
@@ -147,7 +148,7 @@ class Supervisor:
             end.setblocking(False)
         self._selector.register(ours, selectors.EVENT_READ)
         before = signal.set_wakeup_fd(kernels.fileno(), warn_on_full_buffer=False)
-        previous = {each: signal.signal(each, self._on_signal) for each in (signal.SIGINT, signal.SIGTERM)}
+        previous = {each: signal.signal(each, self._on_signal) for each in stop_signals()}
         previous[signal.SIGCHLD] = signal.signal(signal.SIGCHLD, lambda *_: None)
         try:
             yield

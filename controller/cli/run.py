@@ -14,8 +14,8 @@ examples:
   pilotline run --only safety               one process, as the systemd units do
 
 Starts the safety and the station process, and the bench on a simulated board;
-starts again what dies; stops in good order on Ctrl-C or SIGTERM. Process ids
-are in the state directory.
+starts again what dies; stops in good order on Ctrl-C, SIGTERM or SIGHUP (but
+nohup keeps it up). Process ids are in the state directory.
 
 next: pilotline status | pilotline bench plug_in evse=1 | pilotline watch
 """

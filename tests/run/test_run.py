@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -63,6 +64,15 @@ async def test_the_local_api_answers_and_refuses(tmp_path: Path) -> None:
         assert result.returncode == 0 and "EVSE 2" in result.stdout
         as_json = await asyncio.to_thread(pilotline, "why", "--config", str(rig.config), "--json")
         assert json.loads(as_json.stdout)["evses"][0]["id"] == 1
+
+
+async def test_each_process_takes_a_closed_terminal_for_an_orderly_end(tmp_path: Path) -> None:
+    async with Rig(tmp_path, RigSettings(csms_url=NOBODY)) as rig:
+        for name in ("station", "safety", "bench"):
+            rig.kill(name, signal.SIGHUP)
+        for name in ("station", "safety", "bench"):
+            line = f"{name} ended with exit code 0; it is started again"
+            await rig.until(lambda line=line: line in rig.log.read_text(), 10, line)
 
 
 async def test_a_second_run_of_the_same_station_is_refused_and_the_first_goes_on(tmp_path: Path) -> None:
