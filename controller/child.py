@@ -49,7 +49,7 @@ def run_child(name: str, config_path: Path | None, ready_fd: int | None, parent_
         if name == "bench" and not board.bench:
             raise CommandFailed(f"board {board.name} is not simulated: it has no bench", ExitCode.CONFIG)
         with contextlib.ExitStack() as held:
-            for path, what in _locks(name, config):
+            for path, what in locks(name, config):
                 held.enter_context(lock_file(path, what))
             return _main(name)(config, board, notifier.ready)
     except ConfigError as error:
@@ -75,12 +75,12 @@ def run_child(name: str, config_path: Path | None, ready_fd: int | None, parent_
         return ExitCode.FAILED
 
 
-def _locks(name: str, config: StationConfig) -> Iterator[tuple[Path, str]]:
+def locks(name: str, config: StationConfig) -> Iterator[tuple[Path, str]]:
     """What one process has to itself. Asking at its socket would not do: safety serves one station and no more."""
     yield config.run_dir / f"{name}.lock", f"{name} of this run directory"
     own = {"safety": config.safety_socket, "station": config.api_socket, "bench": config.bench_socket}[name]
     yield own.with_name(f"{own.name}.lock"), f"{name} with this socket"
-    if name == "station":
+    if name == "station" and config.state_dir != config.run_dir:
         yield config.state_dir / "station.lock", "a station with this state directory"
 
 

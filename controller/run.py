@@ -19,8 +19,8 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import FrameType
 
-from controller.child import command_line, lock_file, prepare_directories
-from controller.config import load_board, load_station
+from controller.child import command_line, lock_file, locks, prepare_directories
+from controller.config import StationConfig, load_board, load_station
 from controller.diagnostics.logs import set_up_logging
 from controller.exits import ExitCode
 from controller.notify import Notifier
@@ -48,7 +48,7 @@ def run(config_path: Path | None, ready_fd: int | None) -> int:
     board = load_board(config.board, config.run_dir)
     prepare_directories(config)
     names = ["bench"] * board.bench + ["safety", "station"]
-    with lock_file(config.run_dir / "run.lock", "`pilotline run` with this run directory"):
+    with _everything_locked(config, names):
         path = config_path.absolute() if config_path is not None else None
         supervisor = Supervisor(
             names,
@@ -58,6 +58,22 @@ def run(config_path: Path | None, ready_fd: int | None) -> int:
         )
         _log.info("starting %s as %s on board %s", ", ".join(names), config.identity, board.name)
         return supervisor.run()
+
+
+@contextlib.contextmanager
+def _everything_locked(config: StationConfig, names: Sequence[str]) -> Iterator[None]:
+    """Hold what one supervisor has to itself. Raises CommandFailed also when another process has what a child will need.
+
+    A child takes its own locks: they must not stand in its way, nor go when we do. So they are only tried here.
+    """
+    with contextlib.ExitStack() as held:
+        held.enter_context(lock_file(config.run_dir / "run.lock", "`pilotline run` with this run directory"))
+        if config.state_dir != config.run_dir:
+            held.enter_context(lock_file(config.state_dir / "run.lock", "`pilotline run` with this state directory"))
+        with contextlib.ExitStack() as tried:
+            for path, what in (lock for name in names for lock in locks(name, config)):
+                tried.enter_context(lock_file(path, what))
+        yield
 
 
 class Child:
@@ -103,13 +119,19 @@ class Child:
         if self.is_ready and now - self.started_at >= STABLE_AFTER_S:
             self.failures = 0
         self.failures += 1
+        self._remove_pid_file()
         self.process = None
         self.is_ready = False
-        self._pid_file.unlink(missing_ok=True)
         if self._alive_fd is not None:
             os.close(self._alive_fd)
             self._alive_fd = None
         return min(FIRST_RESTART_S * 2.0 ** (self.failures - 1), LONGEST_RESTART_S)
+
+    def _remove_pid_file(self) -> None:
+        """Unless it names another process than ours."""
+        with contextlib.suppress(FileNotFoundError):
+            if self.process is not None and self._pid_file.read_text() == f"{self.process.pid}\n":
+                self._pid_file.unlink()
 
 
 class Supervisor:

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from controller import child
+from controller import child, run
 from controller.config import load_station
 from controller.exits import CommandFailed, ExitCode
 from controller.hal.errors import DeviceGone
@@ -121,6 +121,30 @@ def test_a_second_instance_is_refused_and_the_first_named(
         assert run_with(monkeypatch, file, None) == ExitCode.BUSY
     told = capfd.readouterr().err
     assert "already running: " in told and name in told and f"pid {os.getpid()}" in told
+    assert run_with(monkeypatch, file, None) == ExitCode.OK
+
+
+@pytest.mark.parametrize(
+    "lock", ["run/run.lock", "state/run.lock", "state/station.lock", "run/safety.lock", "run/bench.sock.lock"]
+)
+def test_a_supervisor_that_lacks_one_lock_starts_nothing(
+    monkeypatch: pytest.MonkeyPatch, file: Path, lock: str
+) -> None:
+    started: list[str] = []
+    monkeypatch.setattr(run.Supervisor, "run", lambda _: started.append("all") or ExitCode.OK)
+    monkeypatch.setattr(run, "set_up_logging", lambda _: None)
+    child.prepare_directories(load_station(file))
+    with child.lock_file(file.parent / lock, "x"), pytest.raises(CommandFailed, match="already running") as refused:
+        run.run(file, None)
+    assert refused.value.code == ExitCode.BUSY and not started
+    assert run.run(file, None) == ExitCode.OK and started
+
+
+def test_one_directory_may_be_both(monkeypatch: pytest.MonkeyPatch, file: Path) -> None:
+    file.write_text('[station]\nstate_dir = "both"\nrun_dir = "both"\n')
+    monkeypatch.setattr(run.Supervisor, "run", lambda _: ExitCode.OK)
+    monkeypatch.setattr(run, "set_up_logging", lambda _: None)
+    assert run.run(file, None) == ExitCode.OK
     assert run_with(monkeypatch, file, None) == ExitCode.OK
 
 

@@ -84,6 +84,20 @@ async def test_a_second_run_of_the_same_station_is_refused_and_the_first_goes_on
         assert ask(rig, "status")["ok"]
 
 
+async def test_a_second_station_with_the_same_database_starts_nothing_and_leaves_the_first_alone(
+    tmp_path: Path,
+) -> None:
+    async with Rig(tmp_path, RigSettings(csms_url=NOBODY)) as rig:
+        pids = [rig.pid(name) for name in ("bench", "safety", "station")]
+        config = tmp_path / "second.toml"
+        config.write_text(f'[station]\nstate_dir = "{rig.state_dir}"\nrun_dir = "other"\n')
+        result = await asyncio.to_thread(pilotline, "run", "--config", str(config))
+        assert result.returncode == ExitCode.BUSY
+        [line] = result.stderr.splitlines()
+        assert "already running: `pilotline run` with this state directory (pid " in line
+        assert [rig.pid(name) for name in ("bench", "safety", "station")] == pids
+
+
 async def test_a_socket_that_another_program_serves_is_named_and_left_alone(tmp_path: Path) -> None:
     config = tmp_path / "pilotline.toml"
     config.write_text(f'[station]\nstate_dir = "state"\nrun_dir = "run"\n[csms]\nurl = "{NOBODY}"\n')

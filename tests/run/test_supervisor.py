@@ -131,6 +131,15 @@ def test_a_closed_terminal_is_nothing_to_a_supervisor_under_nohup(tmp_path: Path
     assert running.journal()[-1] == "safety stopped"
 
 
+def test_a_pid_file_that_names_another_process_is_left_alone(tmp_path: Path) -> None:
+    running = Running(tmp_path, {"safety": "serve"})
+    assert running.is_ready()
+    (tmp_path / "safety.pid").write_text("1\n")
+    running.process.terminate()
+    assert running.end()[0] == 0
+    assert (tmp_path / "safety.pid").read_text() == "1\n"
+
+
 def test_a_killed_child_is_started_again_with_a_new_pid(tmp_path: Path) -> None:
     running = Running(tmp_path, {"safety": "serve", "station": "serve"})
     assert running.is_ready()
