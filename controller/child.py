@@ -95,12 +95,12 @@ def os_error_line(error: OSError) -> str:
 
 
 def stop_with_parent(fd: int) -> None:
-    """Get SIGTERM when the other end of the pipe `fd` closes, because the supervisor died. Needs no thread."""
+    """Get SIGTERM when the other end of the pipe `fd` closes, because who started us died. Needs no thread."""
     fcntl.fcntl(fd, fcntl.F_SETOWN, os.getpid())
     fcntl.fcntl(fd, fcntl.F_SETSIG, signal.SIGTERM)
     fcntl.fcntl(fd, fcntl.F_SETFL, os.O_ASYNC | os.O_NONBLOCK)
     if select.select([fd], [], [], 0)[0]:
-        raise CommandFailed("the supervisor is gone")
+        raise CommandFailed("whoever started this process is gone")
 
 
 def _user() -> str:

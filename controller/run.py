@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import FrameType
 
-from controller.child import command_line, lock_file, locks, prepare_directories
+from controller.child import command_line, lock_file, locks, prepare_directories, stop_with_parent
 from controller.config import StationConfig, load_board, load_station
 from controller.diagnostics.logs import set_up_logging
 from controller.exits import ExitCode
@@ -41,9 +41,14 @@ CommandOf = Callable[[str, int, int], Sequence[str]]
 _HOPELESS = frozenset({ExitCode.USAGE, ExitCode.CONFIG, ExitCode.DEVICE, ExitCode.BUSY})
 
 
-def run(config_path: Path | None, ready_fd: int | None) -> int:
-    """Supervise until told to stop. Raises ConfigError, CommandFailed before anything is started."""
+def run(config_path: Path | None, ready_fd: int | None, parent_fd: int | None = None) -> int:
+    """Supervise until told to stop, or until the other end of `parent_fd` is closed.
+
+    Raises ConfigError, CommandFailed before anything is started.
+    """
     set_up_logging("run")
+    if parent_fd is not None:
+        stop_with_parent(parent_fd)
     config = load_station(config_path)
     board = load_board(config.board, config.run_dir)
     prepare_directories(config)

@@ -159,7 +159,7 @@ def test_the_bench_of_a_real_board_is_refused(
 def test_a_process_whose_supervisor_is_gone_does_not_start(capfd: pytest.CaptureFixture[str], file: Path) -> None:
     read, write = os.pipe()
     os.close(write)
-    with pytest.raises(CommandFailed, match="the supervisor is gone"):
+    with pytest.raises(CommandFailed, match="whoever started this process is gone"):
         child.stop_with_parent(read)
     fcntl.fcntl(read, fcntl.F_SETFL, 0)
     os.close(read)

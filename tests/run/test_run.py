@@ -75,6 +75,33 @@ async def test_each_process_takes_a_closed_terminal_for_an_orderly_end(tmp_path:
             await rig.until(lambda line=line: line in rig.log.read_text(), 10, line)
 
 
+async def test_a_station_whose_starter_is_gone_stops_in_good_order(tmp_path: Path) -> None:
+    code = f"""
+import asyncio, os, signal
+from pathlib import Path
+from hil.rig import Rig, RigSettings
+async def main():
+    await Rig(Path({str(tmp_path)!r}), RigSettings(csms_url={NOBODY!r})).start()
+    os.kill(os.getpid(), signal.SIGKILL)
+asyncio.run(main())
+"""
+    died = await asyncio.to_thread(subprocess.run, [sys.executable, "-c", code], timeout=60, check=False)
+    assert died.returncode == -signal.SIGKILL
+    rig = Rig(tmp_path, RigSettings(csms_url=NOBODY))
+    await rig.until(lambda: not list(rig.state_dir.glob("*.pid")), 15, "the station stops")
+    assert not list(rig.run_dir.glob("*.sock")), rig.log_tail()
+
+
+async def test_a_rig_that_is_given_up_while_it_starts_leaves_nothing_running(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, RigSettings(csms_url=NOBODY))
+    start = asyncio.create_task(rig.start())
+    await rig.until(lambda: rig.pid("bench"), 20, "the bench is started")
+    start.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await start
+    assert not list(rig.state_dir.glob("*.pid"))
+
+
 async def test_a_second_run_of_the_same_station_is_refused_and_the_first_goes_on(tmp_path: Path) -> None:
     async with Rig(tmp_path, RigSettings(csms_url=NOBODY)) as rig:
         result = await asyncio.to_thread(pilotline, "run", "--config", str(rig.config))
