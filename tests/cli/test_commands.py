@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 import subprocess
 import sys
@@ -12,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from controller.cli.main import COMMANDS
+from controller.cli.main import COMMANDS, main
+from controller.exits import ExitCode
 
 pytestmark = pytest.mark.wire
 
@@ -70,6 +72,32 @@ def test_wrong_usage_ends_with_2_and_a_usage_line(pilotline: Pilotline, argument
     result = pilotline(*arguments)
     assert result.returncode == 2
     assert result.stderr.startswith("usage: pilotline")
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["--ready-fd", "77"], "--ready-fd 77: there is no such file descriptor"),
+        (["--ready-fd", "-1"], "--ready-fd -1: there is no such file descriptor"),
+        (["--ready-fd", "9" * 30], f"--ready-fd {'9' * 30}: there is no such file descriptor"),
+        (["--ready-fd", "READ"], "--ready-fd READ: this file descriptor cannot be written to"),
+        (["--only", "safety", "--parent-fd", "77"], "--parent-fd 77: there is no such file descriptor"),
+        (["--parent-fd", "WRITE"], "--parent-fd WRITE: this file descriptor cannot be read"),
+    ],
+    ids=lambda value: " ".join(value)[:30] if isinstance(value, list) else "",
+)
+def test_a_file_descriptor_that_cannot_be_used_is_wrong_usage(
+    capsys: pytest.CaptureFixture[str], words: list[str], says: str
+) -> None:
+    read, write = os.pipe()
+    numbers = {"READ": str(read), "WRITE": str(write)}
+    try:
+        assert main(["run", *(numbers.get(word, word) for word in words)]) == ExitCode.USAGE
+    finally:
+        os.close(read)
+        os.close(write)
+    expected = says.replace("READ", str(read)).replace("WRITE", str(write))
+    assert capsys.readouterr().err == f"pilotline: {expected}\n"
 
 
 @pytest.mark.parametrize("arguments", [["status"], ["why"], ["watch"], ["clear", "1"], ["bench", "state"]])
