@@ -62,8 +62,8 @@ def run_child(name: str, config_path: Path | None, ready_fd: int | None, parent_
     except DeviceError as error:
         _log.error("%s", error)
         return ExitCode.DEVICE
-    except KeyboardInterrupt:
-        return ExitCode.OK
+    except KeyboardInterrupt:  # while it was starting; from then on its main takes the signal
+        return ExitCode.INTERRUPTED
     except OSError as error:
         if error.errno is None or not (error.filename or error.errno == errno.EADDRINUSE):
             _log.critical("%s", crash_report(directory, name, error))

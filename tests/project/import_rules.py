@@ -18,7 +18,8 @@ LAYERS: Mapping[str, frozenset[str]] = {
     layer: _words(allowed)
     for layer, allowed in {
         "controller": "",
-        "controller.__main__": "controller.cli",
+        "controller.__main__": "controller.cli controller.streams",
+        "controller.streams": "controller.exits",
         "controller.logic": "",
         "controller.hal": "controller.logic",
         "controller.clock": "controller.logic",
@@ -55,7 +56,7 @@ LAYERS: Mapping[str, frozenset[str]] = {
         ),
         "controller.cli": (
             "controller controller.child controller.config controller.diagnostics controller.exits controller.local "
-            "controller.ocpp controller.run controller.safe_outputs"
+            "controller.ocpp controller.run controller.safe_outputs controller.streams"
         ),
         "drivers": "controller.hal controller.logic",
         "hil": "controller drivers",

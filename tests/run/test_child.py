@@ -48,7 +48,7 @@ def run_with(monkeypatch: pytest.MonkeyPatch, file: Path, error: BaseException |
     ("error", "code", "says"),
     [
         (None, ExitCode.OK, ""),
-        (KeyboardInterrupt(), ExitCode.OK, ""),
+        (KeyboardInterrupt(), ExitCode.INTERRUPTED, ""),
         (
             DeviceGone("/dev/i2c-1", "no such file", "dtparam=i2c_arm=on"),
             ExitCode.DEVICE,
