@@ -7,8 +7,9 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,13 @@ def test_demo_once_plays_a_whole_session_and_says_so(version: str) -> None:
     assert summary["ok"], (summary["problem"], unseen, done.stderr)
     assert done.returncode == 0
     assert [step["name"] for step in summary["steps"]][-1] == "delivered"
+
+
+@pytest.fixture
+def short() -> Iterator[Path]:
+    """A directory whose sockets have names short enough, which those below tmp_path have not always."""
+    with tempfile.TemporaryDirectory(prefix="pl-") as name:
+        yield Path(name)
 
 
 class Demo:
@@ -78,8 +86,8 @@ class Demo:
     [(signal.SIGINT, "Starting"), (signal.SIGTERM, "[2/"), (signal.SIGHUP, "[1/"), (signal.SIGKILL, "[1/")],
     ids=lambda value: getattr(value, "name", ""),
 )
-def test_a_demo_that_is_ended_takes_its_station_along(tmp_path: Path, number: signal.Signals, at: str) -> None:
-    demo = Demo(tmp_path)
+def test_a_demo_that_is_ended_takes_its_station_along(short: Path, number: signal.Signals, at: str) -> None:
+    demo = Demo(short)
     demo.until_line(at)
     demo.until(lambda: len(demo.station()) >= 2, "the station starts")
     demo.process.send_signal(number)
@@ -90,22 +98,22 @@ def test_a_demo_that_is_ended_takes_its_station_along(tmp_path: Path, number: si
         demo.until(lambda: not demo.station(), "the station ends by itself")
     else:
         assert demo.process.returncode == 128 + number
-        assert not demo.station() and not list(tmp_path.iterdir())
+        assert not demo.station() and not list(short.iterdir())
 
 
-def test_a_demo_that_nobody_reads_any_more_ends_quietly_with_1(tmp_path: Path) -> None:
-    demo = Demo(tmp_path, "--once", env={"PYTHONIOENCODING": "latin-1"})
+def test_a_demo_that_nobody_reads_any_more_ends_quietly_with_1(short: Path) -> None:
+    demo = Demo(short, "--once", env={"PYTHONIOENCODING": "latin-1"})
     demo.until_line("[1/")
     assert demo.process.stdout is not None and demo.process.stderr is not None
     demo.process.stdout.close()
     assert (demo.process.wait(40), demo.process.stderr.read()) == (1, "")
-    assert not demo.station() and not list(tmp_path.iterdir())
+    assert not demo.station() and not list(short.iterdir())
 
 
-def test_a_demo_whose_summary_cannot_be_written_says_so_in_one_line(tmp_path: Path) -> None:
+def test_a_demo_whose_summary_cannot_be_written_says_so_in_one_line(short: Path) -> None:
     with Path("/dev/full").open("w") as full:
-        demo = Demo(tmp_path, "--once", stdout=full)
+        demo = Demo(short, "--once", stdout=full)
     assert demo.process.stderr is not None
     assert demo.process.wait(40) == 1
     assert demo.process.stderr.read() == "pilotline: standard output: no space left on device\n"
-    assert not demo.station() and not list(tmp_path.iterdir())
+    assert not demo.station() and not list(short.iterdir())
