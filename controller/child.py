@@ -25,7 +25,7 @@ from controller.notify import Notifier
 
 _log = logging.getLogger(__name__)
 
-# Each has `run(config, board, ready) -> int`, returns after SIGTERM or SIGINT, and calls ready() once it serves.
+# Each has `run(config, board, ready) -> int`, returns after a stop signal (controller.signals), and calls ready() once it serves.
 MAINS = {"bench": "hil.bench.main", "safety": "controller.safety.main", "station": "controller.station.main"}
 
 # The safety process needs none of the station's devices, nor the libraries behind them.
@@ -49,7 +49,7 @@ def run_child(name: str, config_path: Path | None, ready_fd: int | None, parent_
         if name == "bench" and not board.bench:
             raise CommandFailed(f"board {board.name} is not simulated: it has no bench", ExitCode.CONFIG)
         with contextlib.ExitStack() as held:
-            for path, what in _locks(name, config):
+            for path, what in locks(name, config):
                 held.enter_context(lock_file(path, what))
             return _main(name)(config, board, notifier.ready)
     except ConfigError as error:
@@ -62,8 +62,8 @@ def run_child(name: str, config_path: Path | None, ready_fd: int | None, parent_
     except DeviceError as error:
         _log.error("%s", error)
         return ExitCode.DEVICE
-    except KeyboardInterrupt:
-        return ExitCode.OK
+    except KeyboardInterrupt:  # while it was starting; from then on its main takes the signal
+        return ExitCode.INTERRUPTED
     except OSError as error:
         if error.errno is None or not (error.filename or error.errno == errno.EADDRINUSE):
             _log.critical("%s", crash_report(directory, name, error))
@@ -75,12 +75,12 @@ def run_child(name: str, config_path: Path | None, ready_fd: int | None, parent_
         return ExitCode.FAILED
 
 
-def _locks(name: str, config: StationConfig) -> Iterator[tuple[Path, str]]:
+def locks(name: str, config: StationConfig) -> Iterator[tuple[Path, str]]:
     """What one process has to itself. Asking at its socket would not do: safety serves one station and no more."""
     yield config.run_dir / f"{name}.lock", f"{name} of this run directory"
     own = {"safety": config.safety_socket, "station": config.api_socket, "bench": config.bench_socket}[name]
     yield own.with_name(f"{own.name}.lock"), f"{name} with this socket"
-    if name == "station":
+    if name == "station" and config.state_dir != config.run_dir:
         yield config.state_dir / "station.lock", "a station with this state directory"
 
 
@@ -95,12 +95,12 @@ def os_error_line(error: OSError) -> str:
 
 
 def stop_with_parent(fd: int) -> None:
-    """Get SIGTERM when the other end of the pipe `fd` closes, because the supervisor died. Needs no thread."""
+    """Get SIGTERM when the other end of the pipe `fd` closes, because who started us died. Needs no thread."""
     fcntl.fcntl(fd, fcntl.F_SETOWN, os.getpid())
     fcntl.fcntl(fd, fcntl.F_SETSIG, signal.SIGTERM)
     fcntl.fcntl(fd, fcntl.F_SETFL, os.O_ASYNC | os.O_NONBLOCK)
     if select.select([fd], [], [], 0)[0]:
-        raise CommandFailed("the supervisor is gone")
+        raise CommandFailed("whoever started this process is gone")
 
 
 def _user() -> str:

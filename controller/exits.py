@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from enum import IntEnum
 
 
@@ -13,6 +14,7 @@ class ExitCode(IntEnum):
     NOT_RUNNING = 4  # there is no station (or bench) to talk to
     DEVICE = 5  # a device, directory or socket cannot be used
     BUSY = 6  # another process has it: already running, address in use
+    INTERRUPTED = 130  # by Ctrl-C, as shells tell it; 128 + the number for the other signals
     RESTART = 75  # of the station process alone: a CSMS asked for a reset, start me again (EX_TEMPFAIL of sysexits.h)
 
 
@@ -22,3 +24,11 @@ class CommandFailed(Exception):
     def __init__(self, message: str, code: ExitCode = ExitCode.FAILED) -> None:
         self.code = code
         super().__init__(message)
+
+
+class OutputFailed(Exception):
+    """Standard output takes nothing more. is_closed: nobody reads it any more, so nobody misses anything either."""
+
+    def __init__(self, error: OSError) -> None:
+        self.is_closed = error.errno in (errno.EPIPE, errno.EBADF)
+        super().__init__(f"standard output: {(error.strerror or str(error)).lower()}")

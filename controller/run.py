@@ -2,7 +2,7 @@
 
 A child that dies is started again after 250 ms, then after longer and longer up to 5 s. What cannot heal by itself (a
 configuration mistake, a device that is not there at start, another instance) ends the whole with the child's exit code.
-On SIGTERM or SIGINT the station is stopped first (it commits and lets go), then safety (outputs safe), then the bench.
+On SIGTERM, SIGINT or SIGHUP the station is stopped first (it commits and lets go), then safety (outputs safe), then the bench.
 """
 
 from __future__ import annotations
@@ -19,11 +19,12 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import FrameType
 
-from controller.child import command_line, lock_file, prepare_directories
-from controller.config import load_board, load_station
+from controller.child import command_line, lock_file, locks, prepare_directories, stop_with_parent
+from controller.config import StationConfig, load_board, load_station
 from controller.diagnostics.logs import set_up_logging
 from controller.exits import ExitCode
 from controller.notify import Notifier
+from controller.signals import stop_signals
 
 _log = logging.getLogger(__name__)
 
@@ -40,14 +41,19 @@ CommandOf = Callable[[str, int, int], Sequence[str]]
 _HOPELESS = frozenset({ExitCode.USAGE, ExitCode.CONFIG, ExitCode.DEVICE, ExitCode.BUSY})
 
 
-def run(config_path: Path | None, ready_fd: int | None) -> int:
-    """Supervise until told to stop. Raises ConfigError, CommandFailed before anything is started."""
+def run(config_path: Path | None, ready_fd: int | None, parent_fd: int | None = None) -> int:
+    """Supervise until told to stop, or until the other end of `parent_fd` is closed.
+
+    Raises ConfigError, CommandFailed before anything is started.
+    """
     set_up_logging("run")
+    if parent_fd is not None:
+        stop_with_parent(parent_fd)
     config = load_station(config_path)
     board = load_board(config.board, config.run_dir)
     prepare_directories(config)
     names = ["bench"] * board.bench + ["safety", "station"]
-    with lock_file(config.run_dir / "run.lock", "`pilotline run` with this run directory"):
+    with _everything_locked(config, names):
         path = config_path.absolute() if config_path is not None else None
         supervisor = Supervisor(
             names,
@@ -57,6 +63,22 @@ def run(config_path: Path | None, ready_fd: int | None) -> int:
         )
         _log.info("starting %s as %s on board %s", ", ".join(names), config.identity, board.name)
         return supervisor.run()
+
+
+@contextlib.contextmanager
+def _everything_locked(config: StationConfig, names: Sequence[str]) -> Iterator[None]:
+    """Hold what one supervisor has to itself. Raises CommandFailed also when another process has what a child will need.
+
+    A child takes its own locks: they must not stand in its way, nor go when we do. So they are only tried here.
+    """
+    with contextlib.ExitStack() as held:
+        held.enter_context(lock_file(config.run_dir / "run.lock", "`pilotline run` with this run directory"))
+        if config.state_dir != config.run_dir:
+            held.enter_context(lock_file(config.state_dir / "run.lock", "`pilotline run` with this state directory"))
+        with contextlib.ExitStack() as tried:
+            for path, what in (lock for name in names for lock in locks(name, config)):
+                tried.enter_context(lock_file(path, what))
+        yield
 
 
 class Child:
@@ -102,13 +124,19 @@ class Child:
         if self.is_ready and now - self.started_at >= STABLE_AFTER_S:
             self.failures = 0
         self.failures += 1
+        self._remove_pid_file()
         self.process = None
         self.is_ready = False
-        self._pid_file.unlink(missing_ok=True)
         if self._alive_fd is not None:
             os.close(self._alive_fd)
             self._alive_fd = None
         return min(FIRST_RESTART_S * 2.0 ** (self.failures - 1), LONGEST_RESTART_S)
+
+    def _remove_pid_file(self) -> None:
+        """Unless it names another process than ours."""
+        with contextlib.suppress(FileNotFoundError):
+            if self.process is not None and self._pid_file.read_text() == f"{self.process.pid}\n":
+                self._pid_file.unlink()
 
 
 class Supervisor:
@@ -147,7 +175,7 @@ class Supervisor:
             end.setblocking(False)
         self._selector.register(ours, selectors.EVENT_READ)
         before = signal.set_wakeup_fd(kernels.fileno(), warn_on_full_buffer=False)
-        previous = {each: signal.signal(each, self._on_signal) for each in (signal.SIGINT, signal.SIGTERM)}
+        previous = {each: signal.signal(each, self._on_signal) for each in stop_signals()}
         previous[signal.SIGCHLD] = signal.signal(signal.SIGCHLD, lambda *_: None)
         try:
             yield

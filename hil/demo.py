@@ -8,7 +8,6 @@ import contextlib
 import json
 import shlex
 import shutil
-import signal
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -21,6 +20,7 @@ from hil.csms.csms import Csms
 from hil.csms.log import Frame, Party
 from hil.csms.schemas import Version, render
 from hil.csms.server import PortInUse, WebSocketServer
+from hil.ending import Ending
 from hil.rig import Rig, RigError, RigSettings
 from hil.script import EVSE, STEPS, VARIABLES, Played, World, check_books, play_step
 
@@ -31,14 +31,15 @@ _SUBPROTOCOLS = {"1.6": Version.V16, "2.0.1": Version.V201}
 class Screen:
     """What the person sees. quiet: nothing (the caller wants only the summary)."""
 
-    def __init__(self, quiet: bool) -> None:
+    def __init__(self, ending: Ending, quiet: bool) -> None:
+        self._ending = ending
         self._quiet = quiet
         self._columns = shutil.get_terminal_size((160, 24)).columns
         self._last_state = ""
 
     def say(self, text: str = "") -> None:
         if not self._quiet:
-            print(text, flush=True)
+            self._ending.say(text)
 
     def step(self, number: int, title: str) -> None:
         self.say(f"\n[{number}/{len(STEPS)}] {title}")
@@ -77,24 +78,33 @@ def _cut(text: str, columns: int) -> str:
 
 
 def main(args: argparse.Namespace) -> int:
-    """Play it. Returns 0 only if everything was really seen; 1 otherwise. args: once, ocpp, json."""
-    directory = Path(tempfile.mkdtemp(prefix="pilotline-demo-"))
+    """Play it. Returns 0 only if everything was really seen; 1, or 128 + a signal's number, otherwise.
+
+    args: once, ocpp, json. Raises OutputFailed.
+    """
     try:
-        return asyncio.run(_demo(directory, args.ocpp, once=args.once, as_json=args.json))
+        return asyncio.run(_demo(args.ocpp, once=args.once, as_json=args.json))
     except (RigError, PortInUse) as error:
         if args.json:
             print(json.dumps({"ok": False, "ocpp": args.ocpp, "problem": str(error), "steps": []}))
         else:
             print(f"pilotline demo: {error}", file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
-        return 130
+
+
+async def _demo(version: str, *, once: bool, as_json: bool) -> int:
+    ending = Ending()
+    screen = Screen(ending, quiet=as_json)
+    directory = Path(tempfile.mkdtemp(prefix="pilotline-demo-"))
+    try:
+        return await _with_csms(directory, version, ending, screen, once=once, as_json=as_json)
     finally:
         shutil.rmtree(directory, ignore_errors=True)
 
 
-async def _demo(directory: Path, version: str, *, once: bool, as_json: bool) -> int:
-    screen = Screen(quiet=as_json)
+async def _with_csms(
+    directory: Path, version: str, ending: Ending, screen: Screen, *, once: bool, as_json: bool
+) -> int:
     csms = Csms(subprotocols=(_SUBPROTOCOLS[version],))
     server, control = WebSocketServer(csms), Control(csms)
     await _listen(server)
@@ -108,16 +118,24 @@ async def _demo(directory: Path, version: str, *, once: bool, as_json: bool) -> 
     )
     try:
         screen.say("Starting the mock bench, the safety process and the station ...")
-        async with Rig(directory, settings) as rig:
-            world = World(rig, csms, version, lambda action, payload: csms.command(IDENTITY, action, payload), IDENTITY)
+        rig = Rig(directory, settings)
+        world = World(rig, csms, version, lambda action, payload: csms.command(IDENTITY, action, payload), IDENTITY)
+        try:
+            if not await ending.unless_told(rig.start()):
+                return ending.code()
             with _live(world, screen):
-                played = await play(world, screen)
-                problems = check_books(world)
-                _conclude(screen, played, problems, version, as_json)
-                ok = not problems and len(played) == len(STEPS) and all(p.ok for p in played)
+                played: list[Played] = []
+                if not await ending.unless_told(play(world, screen, played)):
+                    return ending.code()
+                ok = _conclude(screen, played, check_books(world), version, as_json)
                 if not once:
-                    await _stay(screen, rig, server.port)
-            return 0 if ok else 1
+                    _invite(screen, rig, server.port)
+                    await ending.wait()
+                    screen.say("\nStopping ...")
+        finally:
+            await rig.stop()
+        ending.code()  # raises when the screen went away meanwhile
+        return 0 if ok else 1
     finally:
         await control.stop()
         await server.stop()
@@ -131,16 +149,14 @@ async def _listen(server: WebSocketServer) -> None:
         await server.start("127.0.0.1", 0)
 
 
-async def play(world: World, screen: Screen) -> list[Played]:
-    """Play the steps in order and stop at the first that fails."""
-    played = []
+async def play(world: World, screen: Screen, played: list[Played]) -> None:
+    """Play the steps in order into `played` and stop at the first that fails."""
     for number, step in enumerate(STEPS, start=1):
         screen.step(number, step.title)
         played.append(await play_step(world, step))
         screen.played(played[-1])
         if not played[-1].ok:
             break
-    return played
 
 
 @contextlib.contextmanager
@@ -165,11 +181,12 @@ def _live(world: World, screen: Screen) -> Iterator[None]:
         task.cancel()
 
 
-def _conclude(screen: Screen, played: list[Played], problems: list[str], version: str, as_json: bool) -> None:
+def _conclude(screen: Screen, played: list[Played], problems: list[str], version: str, as_json: bool) -> bool:
+    """Tell how it went and return whether all was seen."""
     ok = not problems and len(played) == len(STEPS) and all(p.ok for p in played)
     if as_json:
         print(json.dumps(summary(played, problems, version, ok)), flush=True)
-        return
+        return ok
     for problem in problems:
         screen.say(f"PROBLEM   {problem}")
     count = sum(len(p.seen) for p in played)
@@ -179,6 +196,7 @@ def _conclude(screen: Screen, played: list[Played], problems: list[str], version
         if ok
         else f"The session over OCPP {version} did NOT complete: see the capitals above."
     )
+    return ok
 
 
 def summary(played: list[Played], problems: list[str], version: str, ok: bool) -> dict[str, Any]:
@@ -202,8 +220,8 @@ def summary(played: list[Played], problems: list[str], version: str, ok: bool) -
     }
 
 
-async def _stay(screen: Screen, rig: Rig, port: int) -> None:
-    """Tell what to type in a second terminal, and wait for Ctrl-C."""
+def _invite(screen: Screen, rig: Rig, port: int) -> None:
+    """Tell what to type in a second terminal."""
     at_port = "" if port == DEFAULT_PORT else f"--port {port} "
     operator = f"pilotline csms {at_port}send limit 8"
     program = shlex.quote(str(Path(sys.executable).with_name("pilotline")))
@@ -224,9 +242,3 @@ The station stays up. In a second terminal:
 
 Ctrl-C ends everything."""
     )
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
-    await stop.wait()
-    screen.say("\nStopping ...")

@@ -55,6 +55,7 @@ class Rig:
         self.bench = Bench(self.run_dir / "bench.sock")
         self._settings = settings
         self._process: subprocess.Popen[bytes] | None = None
+        self._alive_fd: int | None = None  # its other end tells the station that we are gone
 
     async def __aenter__(self) -> Rig:
         await self.start()
@@ -73,20 +74,27 @@ class Rig:
         os.set_blocking(reader, False)
         try:
             await self._wait_for_ready(reader)
+        except BaseException:  # also a cancellation: nobody else knows yet that there is something to stop
+            await self.stop()
+            raise
         finally:
             os.close(reader)
 
     def _spawn(self, ready_fd: int) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-m", "controller", "run", "--config", str(self.config), "--ready-fd", str(ready_fd)]
-        with self.log.open("ab") as log:
-            return subprocess.Popen(
-                command,
-                pass_fds=[ready_fd],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
+        parent_fd, self._alive_fd = os.pipe()
+        fds = ["--ready-fd", str(ready_fd), "--parent-fd", str(parent_fd)]
+        try:
+            with self.log.open("ab") as log:
+                return subprocess.Popen(
+                    [sys.executable, "-m", "controller", "run", "--config", str(self.config), *fds],
+                    pass_fds=[ready_fd, parent_fd],
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    start_new_session=True,
+                )
+        finally:
+            os.close(parent_fd)
 
     async def _wait_for_ready(self, reader: int) -> None:
         deadline = time.monotonic() + READY_TIMEOUT_S
@@ -96,7 +104,7 @@ class Rig:
                     return
                 break  # end of file: it exited before it was ready
             await asyncio.sleep(0.02)
-        await self.stop()
+        await self.stop()  # and with it the log is complete
         raise RigError(f"the station did not get ready; its log ends with: {self.log_tail()}")
 
     async def stop(self) -> None:
@@ -113,6 +121,10 @@ class Rig:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             await asyncio.to_thread(process.wait)
+        finally:
+            if self._alive_fd is not None:
+                os.close(self._alive_fd)
+                self._alive_fd = None
 
     def log_tail(self, lines: int = 6) -> str:
         text = self.log.read_text(errors="replace").splitlines()

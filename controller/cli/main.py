@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import os
 import sys
 from collections.abc import Sequence
 
@@ -12,7 +11,8 @@ from controller import __version__
 from controller.cli.options import FORMATTER
 from controller.config import ConfigError
 from controller.diagnostics.crash import crash_directory, crash_report
-from controller.exits import CommandFailed, ExitCode
+from controller.exits import CommandFailed, ExitCode, OutputFailed
+from controller.streams import silence_output
 
 # In the order of the help. Each is a module of this package (with _ for -) with `add(commands)`.
 COMMANDS = (
@@ -34,7 +34,9 @@ under the user's own directories).
 
 Exit codes: 0 done, 1 failed, 2 wrong usage, 3 wrong configuration,
 4 not running, 5 a device or directory cannot be used, 6 taken by another
-process.
+process; 130, 143, 129 when Ctrl-C, SIGTERM or SIGHUP ended a command before its
+work was done. A station or CSMS that was stopped ends with 0. A standard output
+that was closed (by `| head`) before all was told ends a command quietly with 1.
 """
 
 
@@ -56,19 +58,15 @@ def build_parser(names: Sequence[str] = COMMANDS) -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code (controller.exits.ExitCode)."""
-    arguments = list(sys.argv[1:] if argv is None else argv)
-    named = arguments[0] if arguments else ""
-    parser = build_parser((named,) if named in COMMANDS else COMMANDS)
-    if not arguments:
-        parser.print_help()
-        return ExitCode.OK
     try:
-        args = parser.parse_args(arguments)
-        code: int = args.carry_out(args)
+        code = _carry_out(list(sys.argv[1:] if argv is None else argv))
         sys.stdout.flush()
         return code
-    except SystemExit as end:  # argparse has said what is wrong, or printed the help
-        return end.code if isinstance(end.code, int) else ExitCode.USAGE
+    except OutputFailed as error:
+        silence_output()
+        if not error.is_closed:
+            print(f"pilotline: {error}", file=sys.stderr)
+        return ExitCode.FAILED
     except ConfigError as error:
         for line in error.mistakes:
             print(f"pilotline: {line}", file=sys.stderr)
@@ -77,11 +75,21 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"pilotline: {error}", file=sys.stderr)
         return error.code
     except KeyboardInterrupt:
-        return ExitCode.OK
-    except BrokenPipeError:
-        # The reader (`| head`) has seen enough; Python would complain again when it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return ExitCode.OK
+        return ExitCode.INTERRUPTED
     except Exception as error:  # noqa: BLE001 - the outermost supervisor
         print(f"pilotline: {crash_report(crash_directory(), 'cli', error)}", file=sys.stderr)
         return ExitCode.FAILED
+
+
+def _carry_out(arguments: list[str]) -> int:
+    named = arguments[0] if arguments else ""
+    parser = build_parser((named,) if named in COMMANDS else COMMANDS)
+    if not arguments:
+        parser.print_help()
+        return ExitCode.OK
+    try:
+        args = parser.parse_args(arguments)
+    except SystemExit as end:  # argparse has said what is wrong, or printed the help
+        return end.code if isinstance(end.code, int) else ExitCode.USAGE
+    code: int = args.carry_out(args)
+    return code

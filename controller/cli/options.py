@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -64,7 +65,9 @@ def start_hint(args: argparse.Namespace) -> str:
 
 
 def print_json(value: Any) -> None:
-    print(json.dumps(value, ensure_ascii=False, default=str), flush=True)
+    """Print it as one line. Escapes what an encoding might not have: a replaced character would be a wrong one."""
+    is_unicode = (sys.stdout.encoding or "").lower().startswith("utf")
+    print(json.dumps(value, ensure_ascii=not is_unicode, default=str), flush=True)
 
 
 def table(rows: Iterable[tuple[str, str]], indent: str = "  ") -> str:

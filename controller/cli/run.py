@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import fcntl
+import os
+from collections.abc import Collection
 
 from controller.child import MAINS
 from controller.cli.options import Commands, add_config, command, config_path
+from controller.exits import CommandFailed, ExitCode
 
 _EPILOG = """\
 examples:
@@ -14,8 +18,8 @@ examples:
   pilotline run --only safety               one process, as the systemd units do
 
 Starts the safety and the station process, and the bench on a simulated board;
-starts again what dies; stops in good order on Ctrl-C or SIGTERM. Process ids
-are in the state directory.
+starts again what dies; stops in good order on Ctrl-C, SIGTERM or SIGHUP (but
+nohup keeps it up). Process ids are in the state directory.
 
 next: pilotline status | pilotline bench plug_in evse=1 | pilotline watch
 """
@@ -32,6 +36,8 @@ def add(commands: Commands) -> None:
 
 
 def _run(args: argparse.Namespace) -> int:
+    _check_fd("--ready-fd", args.ready_fd, (os.O_WRONLY, os.O_RDWR), "written to")
+    _check_fd("--parent-fd", args.parent_fd, (os.O_RDONLY, os.O_RDWR), "read")
     path = config_path(args)
     if args.only is not None:
         from controller.child import run_child
@@ -39,4 +45,16 @@ def _run(args: argparse.Namespace) -> int:
         return run_child(args.only, path, args.ready_fd, args.parent_fd)
     from controller.run import run
 
-    return run(path, args.ready_fd)
+    return run(path, args.ready_fd, args.parent_fd)
+
+
+def _check_fd(option: str, fd: int | None, modes: Collection[int], use: str) -> None:
+    """Raise CommandFailed (usage) when the file descriptor is not there or cannot be used so."""
+    if fd is None:
+        return
+    try:
+        flags = fcntl.fcntl(fd, fcntl.F_GETFL)
+    except (OSError, ValueError, OverflowError) as error:
+        raise CommandFailed(f"{option} {fd}: there is no such file descriptor", ExitCode.USAGE) from error
+    if flags & os.O_ACCMODE not in modes:
+        raise CommandFailed(f"{option} {fd}: this file descriptor cannot be {use}", ExitCode.USAGE)

@@ -38,6 +38,14 @@ def add(commands: Commands) -> None:
 
 
 def _watch(args: argparse.Namespace) -> int:
+    # Ctrl-C is how it is meant to end.
+    with contextlib.suppress(KeyboardInterrupt):
+        _show(args)
+        raise CommandFailed("the station went away", ExitCode.NOT_RUNNING)
+    return ExitCode.OK
+
+
+def _show(args: argparse.Namespace) -> None:
     with connect(args) as client:
         try:
             client.ask({"id": 1, "do": "watch"})
@@ -51,7 +59,6 @@ def _watch(args: argparse.Namespace) -> int:
                     print(line_of(event), flush=True)
         except LocalError as error:
             raise CommandFailed(str(error), ExitCode.NOT_RUNNING) from error
-    raise CommandFailed("the station went away", ExitCode.NOT_RUNNING)
 
 
 def line_of(event: Mapping[str, Any]) -> str:

@@ -16,6 +16,7 @@ from controller.safety.loop import SafetyLoop
 from controller.safety.realtime import enter_real_time
 from controller.safety.server import StationServer
 from controller.safety.supervisor import SafetySupervisor
+from controller.signals import stop_signals
 from controller.wiring_safety import build_safety
 
 if TYPE_CHECKING:
@@ -27,9 +28,9 @@ LATCHES = "latches.page"  # in the run directory
 
 
 def run(config: StationConfig, board: BoardConfig, ready: Callable[[], None]) -> int:
-    """Run until SIGTERM or SIGINT and return 0. Raises DeviceError, OSError, or what a pass raised: outputs are safe then."""
+    """Run until a stop signal and return 0. Raises DeviceError, OSError, or what a pass raised: outputs are safe then."""
     stopped = _Stop()
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in stop_signals():
         signal.signal(number, stopped)
     wiring = build_safety(board)
     try:

@@ -1,6 +1,6 @@
 """The station process: puts store, device model, CSMS client, safety link, devices and local API together, and runs them.
 
-Ends with 0 after SIGTERM or SIGINT (transactions stay open: the next start resumes or ends them) and with RESTART after a reset
+Ends with 0 after a stop signal (transactions stay open: the next start resumes or ends them) and with RESTART after a reset
 that a CSMS asked for (transactions have ended); the supervisor starts it again unless it is stopping itself.
 """
 
@@ -10,7 +10,6 @@ import asyncio
 import contextlib
 import dataclasses
 import logging
-import signal
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from random import Random, SystemRandom
@@ -30,6 +29,7 @@ from controller.ocpp.ports import EvseInfo
 from controller.ocpp.transport import Connector
 from controller.ocpp.variables import station_variables
 from controller.ocpp.versions import build_model, dialect_factories
+from controller.signals import stop_signals
 from controller.station.app import Station
 from controller.station.core import ORDERLY
 from controller.station.events import EventBus
@@ -55,7 +55,7 @@ _SECRET_KEYS = ("BasicAuthPassword", "AuthorizationKey")
 
 
 def run(config: StationConfig, board: BoardConfig, ready: Callable[[], None]) -> int:
-    """Run until SIGTERM, SIGINT or a reset. Raises ConfigError, DeviceError, OSError for what cannot even begin."""
+    """Run until a stop signal or a reset. Raises ConfigError, DeviceError, OSError for what cannot even begin."""
     return asyncio.run(_run(config, board, ready))
 
 
@@ -91,7 +91,7 @@ async def _serve(
     api = LocalApi(station, shown(config))
     await api.start(config.api_socket)
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in stop_signals():
         loop.add_signal_handler(number, station.stop)
     failed = False
     try:

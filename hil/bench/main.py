@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import signal
 from collections.abc import Callable
 from typing import Any
 
 from controller.config.board import BoardConfig
 from controller.config.station import StationConfig
 from controller.exits import ExitCode
+from controller.signals import stop_signals
 from drivers.mock.pages import PageError
 from hil.bench.abilities import abilities
 from hil.bench.devices import SerialDevices
@@ -126,7 +126,7 @@ def _seed() -> int:
 
 
 def run(config: StationConfig, board: BoardConfig, ready: Callable[[], None]) -> int:
-    """Play the board's world until SIGTERM or SIGINT. `ready` is called once everything can be used. Returns the exit code."""
+    """Play the board's world until a stop signal. `ready` is called once everything can be used. Returns the exit code."""
     try:
         return asyncio.run(_serve(config, board, ready))
     except BenchError as error:
@@ -137,7 +137,7 @@ def run(config: StationConfig, board: BoardConfig, ready: Callable[[], None]) ->
 async def _serve(config: StationConfig, board: BoardConfig, ready: Callable[[], None]) -> int:
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in stop_signals():
         loop.add_signal_handler(number, stopped.set)
     bench = Bench(config, board)
     try:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import signal
 import sys
 import time
 from datetime import datetime
@@ -20,6 +19,7 @@ from hil.csms.server import PortInUse, WebSocketServer
 from hil.csms.station import Settings
 from hil.csms.tokens import Tokens
 from hil.csms.words import ALIASES
+from hil.ending import Ending
 
 DEFAULT_PORT = 9310
 _VERSIONS = {"1.6": (Version.V16,), "2.0.1": (Version.V201,), "both": (Version.V201, Version.V16)}
@@ -167,8 +167,9 @@ async def _run(args: argparse.Namespace) -> int:
         settings=Settings(assume_registered=True, id_prefix=f"csms-{now:x}"),
         first_transaction_id=now % 1_000_000_000,
     )
-    csms.log.frame_observers.append(lambda frame: print(line(frame), flush=True))
-    csms.log.violation_observers.append(lambda violation: print(complaint(violation), flush=True))
+    ending = Ending()
+    csms.log.frame_observers.append(lambda frame: ending.say(line(frame)))
+    csms.log.violation_observers.append(lambda violation: ending.say(complaint(violation)))
     server, control = WebSocketServer(csms), Control(csms)
     try:
         await server.start(args.host, args.port)
@@ -176,15 +177,11 @@ async def _run(args: argparse.Namespace) -> int:
         print(f"pilotline csms: {error}", file=sys.stderr)
         return ExitCode.BUSY if error.is_taken else ExitCode.DEVICE
     await control.start(socket_path(args.port))
-    print(
-        f"CSMS on ws://{args.host}:{server.port}/ speaks {', '.join(_VERSIONS[args.ocpp])}; Ctrl-C ends it.", flush=True
-    )
-    stop = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    await stop.wait()
+    ending.say(f"CSMS on ws://{args.host}:{server.port}/ speaks {', '.join(_VERSIONS[args.ocpp])}; Ctrl-C ends it.")
+    await ending.wait()
     await control.stop()
     await server.stop()
+    ending.code()  # raises when it was the output that failed
     return 0
 
 

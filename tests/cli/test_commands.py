@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 import subprocess
 import sys
@@ -12,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from controller.cli.main import COMMANDS
+from controller.cli.main import COMMANDS, main
+from controller.exits import ExitCode
 
 pytestmark = pytest.mark.wire
 
@@ -70,6 +72,32 @@ def test_wrong_usage_ends_with_2_and_a_usage_line(pilotline: Pilotline, argument
     result = pilotline(*arguments)
     assert result.returncode == 2
     assert result.stderr.startswith("usage: pilotline")
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["--ready-fd", "77"], "--ready-fd 77: there is no such file descriptor"),
+        (["--ready-fd", "-1"], "--ready-fd -1: there is no such file descriptor"),
+        (["--ready-fd", "9" * 30], f"--ready-fd {'9' * 30}: there is no such file descriptor"),
+        (["--ready-fd", "READ"], "--ready-fd READ: this file descriptor cannot be written to"),
+        (["--only", "safety", "--parent-fd", "77"], "--parent-fd 77: there is no such file descriptor"),
+        (["--parent-fd", "WRITE"], "--parent-fd WRITE: this file descriptor cannot be read"),
+    ],
+    ids=lambda value: " ".join(value)[:30] if isinstance(value, list) else "",
+)
+def test_a_file_descriptor_that_cannot_be_used_is_wrong_usage(
+    capsys: pytest.CaptureFixture[str], words: list[str], says: str
+) -> None:
+    read, write = os.pipe()
+    numbers = {"READ": str(read), "WRITE": str(write)}
+    try:
+        assert main(["run", *(numbers.get(word, word) for word in words)]) == ExitCode.USAGE
+    finally:
+        os.close(read)
+        os.close(write)
+    expected = says.replace("READ", str(read)).replace("WRITE", str(write))
+    assert capsys.readouterr().err == f"pilotline: {expected}\n"
 
 
 @pytest.mark.parametrize("arguments", [["status"], ["why"], ["watch"], ["clear", "1"], ["bench", "state"]])
@@ -328,7 +356,68 @@ def test_bash_completion_offers_values(pilotline: Pilotline, tmp_path: Path, typ
     assert result.stdout == offered + "\n"
 
 
-def test_a_reader_that_has_seen_enough_ends_it_quietly(tmp_path: Path) -> None:
-    script = f"{sys.executable} -P -m controller config show | head -1"
+def test_config_in_json_is_whole_in_any_encoding(pilotline: Pilotline, tmp_path: Path) -> None:
+    (tmp_path / "p.toml").write_text('[csms]\nurl = "→"\n', encoding="utf-8")
+    result = pilotline("config", "check", "--config", "p.toml", "--json", PYTHONIOENCODING="ascii")
+    assert "→" in json.loads(result.stdout)["mistakes"][0], result.stderr
+
+
+@pytest.mark.parametrize(
+    ("command", "says"),
+    [
+        ("config show | true", ""),
+        ("config show >&-", ""),
+        ("config show --json >&-", ""),
+        ("config show >/dev/full", "pilotline: standard output: no space left on device\n"),
+        ("config show --json >/dev/full", "pilotline: standard output: no space left on device\n"),
+        ("--help >/dev/full", "pilotline: standard output: no space left on device\n"),
+        ("bench --help >/dev/full", "pilotline: standard output: no space left on device\n"),
+        ("--version >&-", ""),
+    ],
+)
+def test_an_output_that_takes_nothing_more_ends_it_with_1(
+    pilotline: Pilotline, tmp_path: Path, command: str, says: str
+) -> None:
+    # `| true` has ended by the time that Python has started, or at least reads nothing.
+    script = f"set -o pipefail; {sys.executable} -P -m controller {command}"
     result = subprocess.run(["bash", "-c", script], cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert result.stderr == ""
+    assert (result.returncode, result.stderr) == (1, says)
+
+
+@pytest.mark.parametrize("closed", ["2>&-", "2>/dev/full", "0<&- 1>&- 2>&-"])
+def test_an_error_that_cannot_be_told_keeps_its_code(tmp_path: Path, closed: str) -> None:
+    script = f"{sys.executable} -P -m controller status --config gone.toml {closed}"
+    result = subprocess.run(["bash", "-c", script], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (result.returncode, result.stdout) == (ExitCode.CONFIG, "")
+
+
+ASCII = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+
+
+@pytest.mark.parametrize("environment", [ASCII, {"PYTHONIOENCODING": "latin-1"}], ids=["ascii", "latin-1"])
+@pytest.mark.parametrize("name", ["bench", "csms"])
+def test_what_the_terminal_cannot_show_is_replaced(
+    pilotline: Pilotline, name: str, environment: dict[str, str]
+) -> None:
+    result = pilotline(name, "--help", **environment)
+    assert (result.returncode, result.stderr) == (0, "")
+    assert result.stdout.startswith(f"usage: pilotline {name}")
+
+
+@pytest.mark.parametrize("module", ["controller.cli.main", "controller.cli.run", "controller.run"])
+def test_ctrl_c_while_modules_are_loaded_ends_it_quietly(tmp_path: Path, module: str) -> None:
+    code = f"""
+import os, signal, sys
+class Interrupting:
+    def find_spec(name, path=None, target=None):
+        if name == {module!r}:
+            os.kill(os.getpid(), signal.SIGINT)
+sys.meta_path.insert(0, Interrupting)
+sys.argv[1:] = ["run", "--config", "gone.toml"]
+from controller.__main__ import main
+sys.exit(main())
+"""
+    result = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (result.returncode, result.stderr) == (ExitCode.INTERRUPTED, "")

@@ -18,13 +18,15 @@ LAYERS: Mapping[str, frozenset[str]] = {
     layer: _words(allowed)
     for layer, allowed in {
         "controller": "",
-        "controller.__main__": "controller.cli",
+        "controller.__main__": "controller.cli controller.streams",
+        "controller.streams": "controller.exits",
         "controller.logic": "",
         "controller.hal": "controller.logic",
         "controller.clock": "controller.logic",
         "controller.ipc": "controller.logic",
         "controller.notify": "",
         "controller.exits": "",
+        "controller.signals": "",
         "controller.diagnostics": "controller controller.logic",
         "controller.config": "controller controller.hal controller.logic drivers.registry",
         "controller.wiring_safety": (
@@ -33,7 +35,7 @@ LAYERS: Mapping[str, frozenset[str]] = {
         ),
         "controller.safety": (
             "controller.logic controller.hal controller.clock controller.ipc controller.config controller.notify "
-            "controller.diagnostics controller.wiring_safety"
+            "controller.diagnostics controller.signals controller.wiring_safety"
         ),
         "controller.store": "controller.logic controller.clock",
         "controller.ocpp": "controller.logic controller.clock controller.store",
@@ -43,14 +45,18 @@ LAYERS: Mapping[str, frozenset[str]] = {
         ),
         "controller.station": (
             "controller.logic controller.hal controller.clock controller.ipc controller.config controller.notify "
-            "controller.diagnostics controller.local controller.ocpp controller.store controller.wiring_station"
+            "controller.diagnostics controller.local controller.ocpp controller.signals controller.store "
+            "controller.wiring_station"
         ),
         "controller.safe_outputs": "controller.config controller.hal drivers.registry drivers.bus",
         "controller.child": "controller.config controller.diagnostics controller.exits controller.hal controller.notify",
-        "controller.run": "controller.child controller.config controller.diagnostics controller.exits controller.notify",
+        "controller.run": (
+            "controller.child controller.config controller.diagnostics controller.exits controller.notify "
+            "controller.signals"
+        ),
         "controller.cli": (
             "controller controller.child controller.config controller.diagnostics controller.exits controller.local "
-            "controller.ocpp controller.run controller.safe_outputs"
+            "controller.ocpp controller.run controller.safe_outputs controller.streams"
         ),
         "drivers": "controller.hal controller.logic",
         "hil": "controller drivers",

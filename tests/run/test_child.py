@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from controller import child
+from controller import child, run
 from controller.config import load_station
 from controller.exits import CommandFailed, ExitCode
 from controller.hal.errors import DeviceGone
@@ -48,7 +48,7 @@ def run_with(monkeypatch: pytest.MonkeyPatch, file: Path, error: BaseException |
     ("error", "code", "says"),
     [
         (None, ExitCode.OK, ""),
-        (KeyboardInterrupt(), ExitCode.OK, ""),
+        (KeyboardInterrupt(), ExitCode.INTERRUPTED, ""),
         (
             DeviceGone("/dev/i2c-1", "no such file", "dtparam=i2c_arm=on"),
             ExitCode.DEVICE,
@@ -124,6 +124,30 @@ def test_a_second_instance_is_refused_and_the_first_named(
     assert run_with(monkeypatch, file, None) == ExitCode.OK
 
 
+@pytest.mark.parametrize(
+    "lock", ["run/run.lock", "state/run.lock", "state/station.lock", "run/safety.lock", "run/bench.sock.lock"]
+)
+def test_a_supervisor_that_lacks_one_lock_starts_nothing(
+    monkeypatch: pytest.MonkeyPatch, file: Path, lock: str
+) -> None:
+    started: list[str] = []
+    monkeypatch.setattr(run.Supervisor, "run", lambda _: started.append("all") or ExitCode.OK)
+    monkeypatch.setattr(run, "set_up_logging", lambda _: None)
+    child.prepare_directories(load_station(file))
+    with child.lock_file(file.parent / lock, "x"), pytest.raises(CommandFailed, match="already running") as refused:
+        run.run(file, None)
+    assert refused.value.code == ExitCode.BUSY and not started
+    assert run.run(file, None) == ExitCode.OK and started
+
+
+def test_one_directory_may_be_both(monkeypatch: pytest.MonkeyPatch, file: Path) -> None:
+    file.write_text('[station]\nstate_dir = "both"\nrun_dir = "both"\n')
+    monkeypatch.setattr(run.Supervisor, "run", lambda _: ExitCode.OK)
+    monkeypatch.setattr(run, "set_up_logging", lambda _: None)
+    assert run.run(file, None) == ExitCode.OK
+    assert run_with(monkeypatch, file, None) == ExitCode.OK
+
+
 def test_the_bench_of_a_real_board_is_refused(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], file: Path
 ) -> None:
@@ -135,7 +159,7 @@ def test_the_bench_of_a_real_board_is_refused(
 def test_a_process_whose_supervisor_is_gone_does_not_start(capfd: pytest.CaptureFixture[str], file: Path) -> None:
     read, write = os.pipe()
     os.close(write)
-    with pytest.raises(CommandFailed, match="the supervisor is gone"):
+    with pytest.raises(CommandFailed, match="whoever started this process is gone"):
         child.stop_with_parent(read)
     fcntl.fcntl(read, fcntl.F_SETFL, 0)
     os.close(read)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -65,6 +66,42 @@ async def test_the_local_api_answers_and_refuses(tmp_path: Path) -> None:
         assert json.loads(as_json.stdout)["evses"][0]["id"] == 1
 
 
+async def test_each_process_takes_a_closed_terminal_for_an_orderly_end(tmp_path: Path) -> None:
+    async with Rig(tmp_path, RigSettings(csms_url=NOBODY)) as rig:
+        for name in ("station", "safety", "bench"):
+            rig.kill(name, signal.SIGHUP)
+        for name in ("station", "safety", "bench"):
+            line = f"{name} ended with exit code 0; it is started again"
+            await rig.until(lambda line=line: line in rig.log.read_text(), 10, line)
+
+
+async def test_a_station_whose_starter_is_gone_stops_in_good_order(tmp_path: Path) -> None:
+    code = f"""
+import asyncio, os, signal
+from pathlib import Path
+from hil.rig import Rig, RigSettings
+async def main():
+    await Rig(Path({str(tmp_path)!r}), RigSettings(csms_url={NOBODY!r})).start()
+    os.kill(os.getpid(), signal.SIGKILL)
+asyncio.run(main())
+"""
+    died = await asyncio.to_thread(subprocess.run, [sys.executable, "-c", code], timeout=60, check=False)
+    assert died.returncode == -signal.SIGKILL
+    rig = Rig(tmp_path, RigSettings(csms_url=NOBODY))
+    await rig.until(lambda: not list(rig.state_dir.glob("*.pid")), 15, "the station stops")
+    assert not list(rig.run_dir.glob("*.sock")), rig.log_tail()
+
+
+async def test_a_rig_that_is_given_up_while_it_starts_leaves_nothing_running(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, RigSettings(csms_url=NOBODY))
+    start = asyncio.create_task(rig.start())
+    await rig.until(lambda: rig.pid("bench"), 20, "the bench is started")
+    start.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await start
+    assert not list(rig.state_dir.glob("*.pid"))
+
+
 async def test_a_second_run_of_the_same_station_is_refused_and_the_first_goes_on(tmp_path: Path) -> None:
     async with Rig(tmp_path, RigSettings(csms_url=NOBODY)) as rig:
         result = await asyncio.to_thread(pilotline, "run", "--config", str(rig.config))
@@ -72,6 +109,20 @@ async def test_a_second_run_of_the_same_station_is_refused_and_the_first_goes_on
         assert result.stderr.count("\n") == 1
         assert "already running: `pilotline run` with this run directory (pid " in result.stderr
         assert ask(rig, "status")["ok"]
+
+
+async def test_a_second_station_with_the_same_database_starts_nothing_and_leaves_the_first_alone(
+    tmp_path: Path,
+) -> None:
+    async with Rig(tmp_path, RigSettings(csms_url=NOBODY)) as rig:
+        pids = [rig.pid(name) for name in ("bench", "safety", "station")]
+        config = tmp_path / "second.toml"
+        config.write_text(f'[station]\nstate_dir = "{rig.state_dir}"\nrun_dir = "other"\n')
+        result = await asyncio.to_thread(pilotline, "run", "--config", str(config))
+        assert result.returncode == ExitCode.BUSY
+        [line] = result.stderr.splitlines()
+        assert "already running: `pilotline run` with this state directory (pid " in line
+        assert [rig.pid(name) for name in ("bench", "safety", "station")] == pids
 
 
 async def test_a_socket_that_another_program_serves_is_named_and_left_alone(tmp_path: Path) -> None:

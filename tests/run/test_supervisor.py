@@ -104,7 +104,7 @@ def test_children_start_in_order_each_after_the_one_before_is_ready(tmp_path: Pa
     assert running.end()[0] == 0
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_stops_the_children_in_reverse_order_and_removes_the_pids(
     tmp_path: Path, number: signal.Signals
 ) -> None:
@@ -114,6 +114,30 @@ def test_a_signal_stops_the_children_in_reverse_order_and_removes_the_pids(
     assert running.end()[0] == 0
     assert running.journal()[-3:] == ["station stopped", "safety stopped", "bench stopped"]
     assert list(tmp_path.glob("*.pid")) == []
+
+
+def test_a_closed_terminal_is_nothing_to_a_supervisor_under_nohup(tmp_path: Path) -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        running = Running(tmp_path, {"safety": "serve"})
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    assert running.is_ready()
+    running.process.send_signal(signal.SIGHUP)
+    os.kill(running.pid("safety"), signal.SIGUSR1)  # and this one ends a child: by then the other has been dealt with
+    running.until("safety ready", 2)
+    running.process.terminate()
+    assert running.end()[0] == 0
+    assert running.journal()[-1] == "safety stopped"
+
+
+def test_a_pid_file_that_names_another_process_is_left_alone(tmp_path: Path) -> None:
+    running = Running(tmp_path, {"safety": "serve"})
+    assert running.is_ready()
+    (tmp_path / "safety.pid").write_text("1\n")
+    running.process.terminate()
+    assert running.end()[0] == 0
+    assert (tmp_path / "safety.pid").read_text() == "1\n"
 
 
 def test_a_killed_child_is_started_again_with_a_new_pid(tmp_path: Path) -> None:
