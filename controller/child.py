@@ -119,6 +119,9 @@ def prepare_directories(config: StationConfig, *, with_state: bool = True) -> No
     for path, mode, key in directories[: 1 + with_state]:
         try:
             path.mkdir(mode=mode, parents=True, exist_ok=True)
+        except FileExistsError as error:
+            text = f"{path}: is a file, not a directory; choose another {key} in [station] or move the file away"
+            raise CommandFailed(text, ExitCode.DEVICE) from error
         except OSError as error:
             raise CommandFailed(
                 f"{path}: cannot be made: {(error.strerror or '').lower()}; choose another {key} in [station] or create it "

@@ -33,10 +33,16 @@ verbs:
       diode cp_short pp_ohm rcd weld stuck_open mirror lock_jam ground
       over_temperature over_current under_voltage over_voltage
       meter_silent meter_garbage meter_address meter_value
-      and, without evse: mains estop adc reader_gone
-  network up=false                 the way to the CSMS is cut
+      and, without evse: mains estop adc
+      fault kind=reader_gone value=pn532   a card reader (or: value=line)
+  network up=false                 the way to the CSMS is cut (only where the
+                                   station goes through the bench: see below)
   power_cut                        supply and both processes go at once
   state                            everything the bench can see
+
+The bench can cut only a way that leads through it: start the station with
+PILOTLINE_CSMS_FORWARD=9311:127.0.0.1:9310 in the environment and its CSMS at
+url = "ws://127.0.0.1:9311/". Or just stop `pilotline csms`.
 
 examples:
   pilotline bench plug_in evse=1 ev.capacity_kwh=40
@@ -72,8 +78,8 @@ def _bench(args: argparse.Namespace) -> int:
         raise CommandFailed(f"bench {args.verb}: {str(error).removeprefix(f'{args.verb}: ')}") from error
     if answer.get("forwarding") is False:
         raise CommandFailed(
-            "bench network: nothing was cut: no forwarder stands between station and CSMS; start the station with "
-            "PILOTLINE_CSMS_FORWARD=LISTEN_PORT:HOST:PORT in the environment and LISTEN_PORT in [csms] url"
+            "bench network: nothing was cut: the way to the CSMS does not lead through the bench; stop `pilotline csms` "
+            "instead, or see `pilotline bench --help` on how to lead it through"
         )
     rest = {key: value for key, value in answer.items() if key != "ok"}
     if args.json:

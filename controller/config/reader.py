@@ -11,6 +11,7 @@ import math
 import tomllib
 import types
 import typing
+from codecs import BOM_UTF8
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -75,8 +76,7 @@ def shown(value: object) -> str:
 def read_toml(path: Path) -> dict[str, Any]:
     """Return the file's top table. Raises ConfigError in one line when it cannot be read or is not TOML."""
     try:
-        with path.open("rb") as file:
-            return tomllib.load(file)
+        return tomllib.loads(path.read_bytes().removeprefix(BOM_UTF8).decode().replace("\r\n", "\n"))
     except OSError as error:
         raise ConfigError([f"{path}: cannot be read: {(error.strerror or str(error)).lower()}"]) from error
     except UnicodeDecodeError as error:
@@ -101,7 +101,9 @@ def subtable(table: Table, key: str, section: str, mistakes: Mistakes) -> dict[s
     value = table.get(key, {})
     if isinstance(value, dict):
         return value
-    mistakes.add_value(section, key, value, f"must be a section: write it as [{key}]")
+    mistakes.add_value(
+        section, key, value, f"must be a section: write it as [{f'{section}.{key}' if section else key}]"
+    )
     return {}
 
 

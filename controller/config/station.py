@@ -87,6 +87,9 @@ class CsmsSection:
     def __post_init__(self) -> None:
         if not _CSMS_URL.fullmatch(self.url):
             raise ValueError(f"url = {shown(self.url)}: must look like ws://host:port/path or wss://host/path")
+        port = _CSMS_URL.fullmatch(self.url)
+        if port is not None and port[2] is not None and not 1 <= int(port[2][1:]) <= 65535:
+            raise ValueError(f"url = {shown(self.url)}: a port is 1 to 65535")
         if self.proxy and not _PROXY_URL.fullmatch(self.proxy):
             raise ValueError(f"proxy = {shown(self.proxy)}: must look like http://host:port or socks5://host:port")
         if self.password and self.password_file:

@@ -141,7 +141,8 @@ class DeviceModel:
                 try:
                     found[_folded(key)] = variable.checked(value)
                 except ValueError as error:
-                    mistakes.append(f'"{key}" = "{value}": {error}')
+                    is_secret = variable.mutability is Mutability.WRITE_ONLY
+                    mistakes.append(f'"{key}": {error}' if is_secret else f'"{key}" = "{value}": {error}')
         if mistakes:
             raise ConfigurationError(mistakes)
         return found
@@ -152,6 +153,11 @@ class DeviceModel:
             return ' (written as "Component.Variable", "Component.Variable[instance]" or "EVSE@1.Variable")'
         name = match["variable"].casefold()
         close = sorted(v.key for v in self._variables.values() if v.name.casefold() == name)
+        if not close:
+            from difflib import get_close_matches  # only a mistake needs it
+
+            keys = {each.casefold(): each for each in (v.key for v in self._variables.values())}
+            close = [keys[each] for each in get_close_matches(key.strip().casefold(), keys, n=1, cutoff=0.8)]
         return f"; did you mean {', '.join(close[:3])}?" if close else ""
 
     def _checked_overlay(self) -> dict[str, str]:
@@ -260,10 +266,10 @@ def _check_string(variable: Variable, value: str) -> str:
 
 
 def _check_integer(variable: Variable, value: str) -> str:
-    if re.fullmatch(r"[+-]?\d{1,10}", value.strip(), re.ASCII) is None:
+    match = re.fullmatch(r"([+-]?)0*(\d+)", value.strip(), re.ASCII)
+    if match is None:
         raise ValueError("must be an integer")
-    number = int(value)
-    if abs(number) >= 2**31:
+    if len(match[2]) > 10 or abs(number := int(value)) >= 2**31:
         raise ValueError("must fit in 32 bits")
     _check_bounds(variable, number)
     return str(number)

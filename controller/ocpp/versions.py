@@ -55,8 +55,12 @@ def build_model(
             translated, own_keys = initial_values(keys, rows, evses)
         except ConfigurationError as error:
             mistakes += error.mistakes
-    twice = {key.casefold() for key in variables} & {key.casefold() for key in translated}
-    mistakes += [f'"{key}": is set by a variable and by a 1.6 key, one of them has to go' for key in sorted(twice)]
+    by_keys = {key.casefold() for key in translated}
+    mistakes += [
+        f'"{key}": is set here and by its 1.6 key in [ocpp.keys], one of them has to go'
+        for key in variables
+        if key.casefold() in by_keys
+    ]
     try:
         model = DeviceModel(rows, {**translated, **variables}, storage)
     except ConfigurationError as error:

@@ -243,7 +243,12 @@ def test_bench_shows_the_refusal_in_one_line(pilotline: Pilotline, tmp_path: Pat
         ({"ok": True, "reader": "pn532"}, 0, 'done: reader = "pn532"\n', ""),
         ({"ok": True, "evses": [1]}, 0, '{\n "evses": [\n  1\n ]\n}\n', ""),
         ({"ok": False, "error": "swipe: `token` is missing"}, 1, "", "pilotline: bench swipe: `token` is missing\n"),
-        ({"ok": True, "forwarding": False}, 1, "", "nothing was cut: no forwarder stands between station and CSMS"),
+        (
+            {"ok": True, "forwarding": False},
+            1,
+            "",
+            "nothing was cut: the way to the CSMS does not lead through the bench",
+        ),
     ],
 )
 def test_bench_tells_the_answer_shortly(

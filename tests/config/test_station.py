@@ -79,6 +79,10 @@ AllowOfflineTxForUnknownId = false
     ("text", "line"),
     [
         ("[statoin]\n", "pilotline.toml: unknown section 'statoin' - did you mean 'station'?"),
+        (
+            "[ocpp]\nvariables = 5\n",
+            "pilotline.toml [ocpp] variables = 5: must be a section: write it as [ocpp.variables]",
+        ),
         ("station = 3\n", "pilotline.toml station = 3: must be a section: write it as [station]"),
         ('[station]\nidentiy = "x"\n', "pilotline.toml [station]: unknown key 'identiy' - did you mean 'identity'?"),
         (
@@ -95,6 +99,10 @@ AllowOfflineTxForUnknownId = false
         (
             '[csms]\nurl = "http://x"\n',
             'pilotline.toml [csms]: url = "http://x": must look like ws://host:port/path or wss://host/path',
+        ),
+        (
+            '[csms]\nurl = "ws://host:99999/"\n',
+            'pilotline.toml [csms]: url = "ws://host:99999/": a port is 1 to 65535',
         ),
         (
             '[csms]\nurl = "ws://u:p@host/"\n',
@@ -168,3 +176,9 @@ def test_explain_names_the_source_of_each_value_and_hides_secrets(tmp_path: Path
 def test_default_path_is_the_one_named_by_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PILOTLINE_CONFIG", "/x/y.toml")
     assert default_path() == Path("/x/y.toml")
+
+
+def test_a_byte_order_mark_and_foreign_line_ends_are_taken(tmp_path: Path) -> None:
+    path = tmp_path / "pilotline.toml"
+    path.write_bytes(b'\xef\xbb\xbf[station]\r\nidentity = "CP-7"\r\n')
+    assert load_station(path).identity == "CP-7"

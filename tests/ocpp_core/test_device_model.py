@@ -122,6 +122,33 @@ def test_what_an_other_release_stored_and_does_not_fit_is_left_out() -> None:
     assert model(kept=kept).int("TxCtrlr.EVConnectionTimeOut") == 60
 
 
+@pytest.mark.parametrize(
+    ("key", "value", "says"),
+    [
+        (
+            "TxCtrlr.TxStopPoints",
+            "Authorized",
+            '"TxCtrlr.TxStopPoints": there is no such variable; did you mean TxCtrlr.TxStopPoint?',
+        ),
+        ("EVSE@1.Powr", "11040", '"EVSE@1.Powr": there is no such variable; did you mean EVSE@1.Power?'),
+        (
+            "TxCtrlr.EVConnectionTimeOut",
+            "99999999999999999999",
+            '"TxCtrlr.EVConnectionTimeOut" = "99999999999999999999": must fit in 32 bits',
+        ),
+        (
+            "SecurityCtrlr.BasicAuthPassword",
+            "hunter2",
+            '"SecurityCtrlr.BasicAuthPassword": must have at least 16 characters',
+        ),
+    ],
+)
+def test_a_wrong_initial_value_is_told_and_a_secret_is_not(key: str, value: str, says: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        model({key: value})
+    assert caught.value.mistakes == (says,) or list(caught.value.mistakes) == [says]
+
+
 def test_changes_are_told_and_variables_found_without_regard_to_case() -> None:
     m, told = model(), list[str]()
     m.subscribe(told.append)
@@ -157,7 +184,7 @@ def test_the_model_takes_16_keys_too_and_tells_the_mistakes_of_both() -> None:
             Kept(),
         )
     assert [mistake.split(":")[0] for mistake in caught.value.mistakes] == ['"NumberOfConnectors"', '"No.Thing"']
-    with pytest.raises(ConfigurationError, match="one of them has to go"):
+    with pytest.raises(ConfigurationError, match=r'^"OCPPCommCtrlr.HeartbeatInterval": is set here and by its 1.6 key'):
         build_model(rows, EVSES, {"OCPPCommCtrlr.HeartbeatInterval": "20"}, {"HeartbeatInterval": "50"}, Kept())
 
 

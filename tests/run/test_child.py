@@ -92,7 +92,7 @@ def test_a_state_directory_that_is_a_file_is_named(
     (file.parent / "state").write_text("")
     assert run_with(monkeypatch, file, None) == ExitCode.DEVICE
     told = capfd.readouterr().err
-    assert f"{file.parent}/state: cannot be made: file exists; choose another state_dir in [station]" in told
+    assert f"{file.parent}/state: is a file, not a directory; choose another state_dir in [station]" in told
 
 
 def test_a_directory_that_may_not_be_written_is_named() -> None:
