@@ -60,7 +60,10 @@ def _evse(evse: dict[str, Any]) -> str:
             text = f"  {mark} {limit['current_a']:6.1f} A  {limit['name']:<{width}}  "
             lines += wrap(limit["why"], 80, initial_indent=text, subsequent_indent=" " * len(text))
     lines += _reasons("  not charging because:", evse["not_charging"])
-    lines += _reasons("  contactor open because:", evse["contactor_open_because"])
+    told = tuple(f"{fault['title']}:" for fault in evse["faults"])  # at length below
+    lines += _reasons(
+        "  contactor open because:", [r for r in evse["contactor_open_because"] if not r.startswith(told)]
+    )
     for fault in evse["faults"]:
         text = f"{fault['title']}. {fault['hint']}" if fault["hint"] else fault["title"]
         lines += wrap(text, 80, initial_indent=f"  fault {fault['id']}: ", subsequent_indent="    ")

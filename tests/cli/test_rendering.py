@@ -93,7 +93,7 @@ def test_why_lists_limits_with_the_binding_one_marked_and_every_reason() -> None
                     {"name": "board", "current_a": 32.0, "why": "hardware_max_a", "binds": False},
                 ],
                 "not_charging": ["limit 'profile' leaves 0 A: TxProfile 3"],
-                "contactor_open_because": ["no permit"],
+                "contactor_open_because": ["no permit", "Contactor welded: Replace it."],
                 "faults": [
                     {"id": "weld", "title": "Contactor welded", "hint": "Replace it.", "clears": "reset"},
                     {"id": "lock_jammed", "title": "Jammed", "hint": "", "clears": "unplug"},
@@ -110,7 +110,7 @@ def test_why_lists_limits_with_the_binding_one_marked_and_every_reason() -> None
     ]
     assert "      32.0 A  board    hardware_max_a" in text
     assert "  not charging because:\n    - limit 'profile' leaves 0 A: TxProfile 3" in text
-    assert "  contactor open because:\n    - no permit" in text
+    assert "  contactor open because:\n    - no permit" in text and text.count("Replace it") == 1
     assert text.splitlines()[-8:] == [
         "  fault weld: Contactor welded. Replace it.",
         "    once that is done: pilotline clear 1 weld",
