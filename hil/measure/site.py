@@ -60,6 +60,7 @@ class Site:
         self.ready_s: float | None = None  # from its start
 
     def __enter__(self) -> Site:
+        self._hold_s = wiring.HOLD_TAU_S
         vars(wiring).update(HOLD_TAU_S=QUICK_HOLD_S)
         self._world = World(Layout.of(load_board("mock", self._station.run_dir)), fresh=True)
         for model in self._world.plant.evses.values():
@@ -88,6 +89,7 @@ class Site:
         return True
 
     def __exit__(self, *_: object) -> None:
+        vars(wiring).update(HOLD_TAU_S=self._hold_s)
         os.close(self._ready)
         self._permits.close()
         self.process.send_signal(signal.SIGTERM)

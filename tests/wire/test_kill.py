@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import signal
-import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ from typing import Any
 import pytest
 
 from hil.script import EVSE, STEPS, World, check_books
-from tests.wire.rigs import play, world
+from tests.wire.rigs import play, together, world
 
 pytestmark = [pytest.mark.wire, pytest.mark.timeout(420)]
 
@@ -22,11 +21,10 @@ STEPS_TO_DISTURB = [step.name for step in STEPS if step.name not in ("boot", "de
 EVS: dict[str, dict[str, Any]] = {"willing": {}, "stubborn": {"ignores_pwm_off": True}}
 
 
-@pytest.mark.parametrize("ev", EVS)
 @pytest.mark.parametrize(("victim", "version"), [("safety", "1.6"), ("station", "2.0.1"), ("hang", "1.6")])
-def test_session_disturbed_at_every_step_opens_in_time_and_loses_nothing(victim: str, version: str, ev: str) -> None:
-    with tempfile.TemporaryDirectory(prefix="pl-") as directory:  # pytest's own paths are too long for sockets
-        asyncio.run(_disturbed(Path(directory), victim, version, ev))
+def test_session_disturbed_at_every_step_opens_in_time_and_loses_nothing(victim: str, version: str) -> None:
+    """With an EV that stops when told to and, side by side, with one that does not."""
+    together(*(lambda directory, ev=ev: _disturbed(directory, victim, version, ev) for ev in EVS))
 
 
 async def _disturbed(directory: Path, victim: str, version: str, ev: str) -> None:
