@@ -183,7 +183,8 @@ def _value(
         try:
             converted.append(_checked(_converted(element, element_kinds, replace), field.metadata))
         except ValueError as error:
-            mistakes.add_value(section, field.name, element, str(error))
+            shown_element = "********" if field.metadata.get("unit") == "secret" else element
+            mistakes.add_value(section, field.name, shown_element, str(error))
     if is_list:
         return tuple(converted)
     return converted[0] if converted else None

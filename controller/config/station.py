@@ -303,8 +303,9 @@ def _texts(table: Table, section: str, mistakes: Mistakes, prefix: str = "") -> 
         elif isinstance(value, (str, int, float)):
             texts[name] = str(value)
         else:
+            shown_value = _STARS if _is_secret(name) else value
             mistakes.add_value(
-                section, name, value, 'must be a text, a number, true or false; a list is one text: "A,B"'
+                section, name, shown_value, 'must be a text, a number, true or false; a list is one text: "A,B"'
             )
     return texts
 

@@ -109,6 +109,15 @@ AllowOfflineTxForUnknownId = false
             'pilotline.toml [csms]: url = "ws://u:p@host/": must look like ws://host:port/path or wss://host/path',
         ),
         (
+            f'[csms]\npassword = "{"x" * 65}"\n',
+            'pilotline.toml [csms] password = "********": must be at most 64 characters',
+        ),
+        (
+            '[ocpp.variables]\n"SecurityCtrlr.BasicAuthPassword" = ["hunter2"]\n',
+            'pilotline.toml [ocpp.variables] SecurityCtrlr.BasicAuthPassword = "********": must be a text, a number, true or '
+            'false; a list is one text: "A,B"',
+        ),
+        (
             '[csms]\npassword = "short"\n',
             "pilotline.toml [csms]: password: must be 16 to 64 characters (A00.FR.205), it has 5",
         ),

@@ -149,6 +149,13 @@ def test_a_wrong_initial_value_is_told_and_a_secret_is_not(key: str, value: str,
     assert caught.value.mistakes == (says,) or list(caught.value.mistakes) == [says]
 
 
+def test_a_secret_given_as_a_16_key_is_not_told_either() -> None:
+    rows = station_variables(EVSES, vendor="V", model="M", serial="", firmware="1", identity="CS1")
+    with pytest.raises(ConfigurationError) as caught:
+        build_model(rows, EVSES, {}, {"AuthorizationKey": "hunter2"}, Kept())
+    assert "hunter2" not in str(caught.value.mistakes) and "AuthorizationKey" in str(caught.value.mistakes)
+
+
 def test_changes_are_told_and_variables_found_without_regard_to_case() -> None:
     m, told = model(), list[str]()
     m.subscribe(told.append)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import Enum, StrEnum
 from functools import partial
 
-from controller.ocpp.device_model import DeviceModel, SetOutcome, Variable
+from controller.ocpp.device_model import DeviceModel, Mutability, SetOutcome, Variable
 from controller.ocpp.exc import ConfigurationError
 from controller.ocpp.ports import EvseInfo
 from controller.ocpp.storage import VariableStorage
@@ -247,7 +247,9 @@ def initial_values(
                 else:
                     found[key.variable] = by_key[key.variable.casefold()].checked(value)
             except ValueError as error:
-                mistakes.append(f'"{name}" = "{value}": {error}')
+                of = by_key.get(key.variable.casefold()) if key.variable is not None else None
+                is_secret = of is not None and of.mutability is Mutability.WRITE_ONLY
+                mistakes.append(f'"{name}": {error}' if is_secret else f'"{name}" = "{value}": {error}')
     if mistakes:
         raise ConfigurationError(mistakes)
     return found, own
