@@ -27,6 +27,7 @@ _KIND_NAMES: dict[type, str] = {
     str: "a text in quotes",
 }
 _SHOWN_LENGTH = 60
+HIDDEN = "********"  # in place of a secret
 
 
 class ConfigError(Exception):
@@ -183,7 +184,7 @@ def _value(
         try:
             converted.append(_checked(_converted(element, element_kinds, replace), field.metadata))
         except ValueError as error:
-            shown_element = "********" if field.metadata.get("unit") == "secret" else element
+            shown_element = HIDDEN if field.metadata.get("unit") == "secret" else element
             mistakes.add_value(section, field.name, shown_element, str(error))
     if is_list:
         return tuple(converted)

@@ -13,6 +13,7 @@ from typing import Any
 from controller import __version__
 from controller.config.board import board_names, is_path
 from controller.config.reader import (
+    HIDDEN,
     ConfigError,
     Mistakes,
     Table,
@@ -31,7 +32,6 @@ PROTOCOLS = ("ocpp2.0.1", "ocpp1.6")
 
 # sockaddr_un.sun_path holds 108 bytes with its closing zero (unix(7)).
 _SOCKET_PATH_BYTES = 107
-_STARS = "********"
 _CSMS_URL = re.compile(r"wss?://(\[[0-9A-Fa-f:.]+\]|[^/\s:@\[\]?#]+)(:\d{1,5})?(/[^\s?#]*)?")
 _PROXY_URL = re.compile(r"(http|https|socks5h?|socks4a?)://\S+")
 _VARIABLE_KEY = re.compile(r"\w+(@\d+(,\d+)?)?\.\w+(\[[^\]]+\])?")
@@ -85,10 +85,10 @@ class CsmsSection:
     proxy: str = setting("HTTP or SOCKS proxy to reach the CSMS through; empty: none.", default="")
 
     def __post_init__(self) -> None:
-        if not _CSMS_URL.fullmatch(self.url):
+        url = _CSMS_URL.fullmatch(self.url)
+        if url is None:
             raise ValueError(f"url = {shown(self.url)}: must look like ws://host:port/path or wss://host/path")
-        port = _CSMS_URL.fullmatch(self.url)
-        if port is not None and port[2] is not None and not 1 <= int(port[2][1:]) <= 65535:
+        if url[2] is not None and not 1 <= int(url[2][1:]) <= 65535:
             raise ValueError(f"url = {shown(self.url)}: a port is 1 to 65535")
         if self.proxy and not _PROXY_URL.fullmatch(self.proxy):
             raise ValueError(f"proxy = {shown(self.proxy)}: must look like http://host:port or socks5://host:port")
@@ -303,7 +303,7 @@ def _texts(table: Table, section: str, mistakes: Mistakes, prefix: str = "") -> 
         elif isinstance(value, (str, int, float)):
             texts[name] = str(value)
         else:
-            shown_value = _STARS if _is_secret(name) else value
+            shown_value = HIDDEN if _is_secret(name) else value
             mistakes.add_value(
                 section, name, shown_value, 'must be a text, a number, true or false; a list is one text: "A,B"'
             )
@@ -326,11 +326,11 @@ def _effective(
         for field in fields(section):
             value = resolved.get(field.name, getattr(section, field.name))
             source = str(path) if field.name in tables[name] else "default"
-            text = _STARS if field.name == "password" and value else _plain(value)
+            text = HIDDEN if field.name == "password" and value else _plain(value)
             rows.append(Effective(name, field.name, text, source, field.metadata["help"]))
     for name, texts in (("ocpp.variables", config.ocpp_variables), ("ocpp.keys", config.ocpp_keys)):
         for key, text in texts.items():
-            rows.append(Effective(name, key, _STARS if _is_secret(key) else text, str(path), ""))
+            rows.append(Effective(name, key, HIDDEN if _is_secret(key) else text, str(path), ""))
     return tuple(rows)
 
 

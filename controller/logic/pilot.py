@@ -201,6 +201,7 @@ class PilotMachine:
         self.self_test = SelfTest(now if config.has_rcd_test else None)
         self.protection = Protection(config.phases)
         self.thermal = Thermal(now) if config.has_temperature else None
+        self.thermal_a = float("inf")  # what warmth allows as of this pass; inf while it limits nothing
         self.plug = PlugState.UNKNOWN
         self.plug_count = 0
         self.cycles = 0
@@ -453,6 +454,7 @@ class PilotMachine:
         self.protection.judge(self.signalled_a, self.supply in ENERGISED, now)
         if self.thermal is not None:
             self.thermal.sampled(inputs.temperature_c, inputs.temperature_at_s, now)
+            self.thermal_a = self.thermal.limit_a(self.config.hardware_max_a)
         self._switch_phases(now)
 
     @property
@@ -616,11 +618,6 @@ class PilotMachine:
         return min(self.permit.max_current_a, cable_a, self.config.hardware_max_a, self.thermal_a)
 
     @property
-    def thermal_a(self) -> float:
-        """What warmth allows, amperes; inf while it limits nothing."""
-        return float("inf") if self.thermal is None else self.thermal.limit_a(self.config.hardware_max_a)
-
-    @property
     def signalled_a(self) -> float:
         duty = self.outputs.duty_pct
         return 0.0 if duty is None else current_for_duty(duty)
@@ -642,7 +639,7 @@ class PilotMachine:
             against |= Reason.PERMIT_BELOW_6_A.bit
         elif self.thermal_a < LEAST_A:
             against |= Reason.TOO_WARM.bit
-        elif not against and self.supply is not Supply.WAKING and not self.allowed_a >= LEAST_A:
+        elif not against and not self.allowed_a >= LEAST_A:
             against |= Reason.CABLE_OR_BOARD_BELOW_6_A.bit
         if self._phases_wanted is not None:
             against |= Reason.SWITCHING_PHASES.bit

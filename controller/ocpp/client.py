@@ -89,6 +89,7 @@ class CsmsClient:
         self._conversation: Conversation | None = None
         self._last_protocol = settings.protocols[0]
         self._problem = "not connected yet"
+        self._has_heard = False
 
     def attach(self, station: ChargingStation) -> None:
         """Say whose CSMS this is; before `run`."""
@@ -221,12 +222,7 @@ class CsmsClient:
 
     async def _converse(self, connection: Connection, protocol: str) -> None:
         assert self._station is not None and self._outbox is not None
-        has_heard: list[bool] = []
-
-        def heard() -> None:
-            has_heard.append(True)
-            self._backoff.succeeded()
-
+        self._has_heard = False
         surroundings = Surroundings(
             station=self._station,
             model=self._model,
@@ -235,7 +231,7 @@ class CsmsClient:
             random=self._random,
             outbox=self._outbox,
             csms=self._settings.endpoint,
-            heard=heard,
+            heard=self._heard,
             tell_frame=self._tell_frame,
             tell_link=self._tell_link,
         )
@@ -243,7 +239,7 @@ class CsmsClient:
         how = "stopped"
         try:
             how = await self._conversation.run()
-            if not has_heard and self.registration is Registration.NONE:
+            if not self._has_heard and self.registration is Registration.NONE:
                 how += f", before it answered anything: does it know the identity {self._settings.station_id!r}?"
         finally:
             self._conversation = None
@@ -253,6 +249,11 @@ class CsmsClient:
             self._station.link_lost()
             await connection.close(_GOING_AWAY, "station stops" if how == "stopped" else "")
         _log.info("connection to the CSMS ended: %s", how)
+
+    def _heard(self) -> None:
+        """The CSMS has answered something on this connection."""
+        self._has_heard = True
+        self._backoff.succeeded()
 
     def _headers(self) -> dict[str, str]:
         """Basic authentication with the identity as user (A00.FR.204); what the CSMS set goes before the configured one."""

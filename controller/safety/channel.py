@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from controller.hal import DeviceError, LockMotion, MirrorReading
 from controller.logic.evse import Measurements, PilotOutput
 from controller.logic.inputs import Inputs, Level, Mirror
@@ -78,13 +80,15 @@ class EvseChannel:
         self._read_analogue()
 
     def _read_lock(self) -> None:
-        if self.ports.lock is None:
-            return
+        if self.ports.lock is not None:
+            self.inputs.locked = self._level(self.ports.lock.is_locked)
+
+    def _level(self, read: Callable[[], bool]) -> Level:
         try:
-            self.inputs.locked = level(self.ports.lock.is_locked())
+            return level(read())
         except DeviceError as error:
-            self.inputs.locked = Level.UNKNOWN
             self._failed(error)
+            return Level.UNKNOWN
 
     def _read_residual(self) -> None:
         inputs, residual = self.inputs, self.ports.residual
@@ -98,13 +102,9 @@ class EvseChannel:
             self._failed(error)
 
     def _read_ground(self) -> None:
-        if self.ports.ground is None:
-            return
-        try:
-            self.inputs.ground_lost = level(not self.ports.ground.is_active())
-        except DeviceError as error:
-            self.inputs.ground_lost = Level.UNKNOWN
-            self._failed(error)
+        ground = self.ports.ground
+        if ground is not None:
+            self.inputs.ground_lost = self._level(lambda: not ground.is_active())
 
     def _read_analogue(self) -> None:
         inputs, ports = self.inputs, self.ports
