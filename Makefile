@@ -10,10 +10,11 @@ SECONDS ?= 1200
 N ?= 200
 PASSES ?= 2000000
 EDGES ?= 2000
+FRAMES ?= 1000000
 CONDITIONS ?= idle,saturated,stress
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench sim scenarios search traces storm mutants conformance clean
+.PHONY: help setup demo test check bench sim scenarios search traces storm mutants fuzz conformance clean
 
 help: ## List the targets
 	@echo "Pilotline - usage: make TARGET"
@@ -58,6 +59,9 @@ storm: setup ## Let anything happen to the safety machine for PASSES=2000000 fro
 
 mutants: setup ## Plant N=200 small mistakes (N=0: all, SEED=1) in the safety machine: tests must notice; results in build/mutants.json
 	@.venv/bin/python -m hil.mutants --n $(N) --seed $(SEED) --json build/mutants.json
+
+fuzz: setup ## Throw FRAMES=1000000 frames, good, bad and cut, at every driver: nothing wrong gets past it
+	@FUZZ_FRAMES=$(FRAMES) $(PYTEST) -n 2 -m fuzz tests/drivers
 
 conformance: setup ## Run the tests that prove OCPP ids; which ones in build/conformance.json
 	@$(PYTEST) -n 2 -m ocpp --conformance=build/conformance.json

@@ -21,7 +21,7 @@ To write a driver of your own:
        [project.entry-points."pilotline.drivers"]
        "input.file" = "my_package.file_input:FileInput"
 
-6. Run your port's contract on it: `tests/drivers/contract_*.py`.
+6. Run your port's contract on it: `hil/contracts`.
 """
 
 from __future__ import annotations

@@ -15,6 +15,8 @@ from typing import Any
 
 import pytest
 
+pytest.register_assert_rewrite("hil.contracts")
+
 _IDS = Path(__file__).with_name("ocpp_ids.json")
 _PROPERTY = "ocpp"
 

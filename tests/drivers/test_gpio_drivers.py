@@ -7,8 +7,8 @@ import pytest
 from controller.hal import DeviceError, LockMotion, MirrorReading
 from drivers import registry
 from drivers.bus import Buses
-from tests.drivers.contract_contactor import ContactorContract
-from tests.drivers.contract_safety_io import (
+from hil.contracts.contactor import ContactorContract
+from hil.contracts.safety_io import (
     ConnectorLockContract,
     DigitalInputContract,
     ResidualCurrentContract,

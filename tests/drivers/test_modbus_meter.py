@@ -17,7 +17,7 @@ from drivers import registry
 from drivers.bus import Buses
 from drivers.meter.modbus import ModbusMeter
 from drivers.mock.sdm630_peer import MeterFace, Sdm630Peer
-from tests.drivers.contract_energy_meter import EnergyMeterContract
+from hil.contracts.energy_meter import EnergyMeterContract
 from tests.drivers.driver_rig import section
 from tests.drivers.pty_link import PtyLink
 

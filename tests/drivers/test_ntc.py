@@ -8,7 +8,7 @@ import pytest
 
 from controller.hal import DeviceSilent
 from drivers import registry
-from tests.drivers.contract_temperature import TemperatureSenseContract
+from hil.contracts.temperature import TemperatureSenseContract
 from tests.drivers.driver_rig import HandClock, SimulatedAds1115, chip_buses, section
 
 CHANNEL = 3

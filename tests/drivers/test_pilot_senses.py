@@ -14,7 +14,7 @@ from drivers import registry
 from drivers.bus import Buses
 from drivers.mock.curve import Curve
 from drivers.mock.pages import AnalogPage
-from tests.drivers.contract_pilot import PilotSenseContract, ProximitySenseContract
+from hil.contracts.pilot import PilotSenseContract, ProximitySenseContract
 from tests.drivers.driver_rig import HandClock, SimulatedAds1115, chip_buses, section
 
 HIGH, LOW, PROXIMITY = 0, 1, 2

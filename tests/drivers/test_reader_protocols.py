@@ -30,6 +30,7 @@ from drivers.rfid.pn532_frames import (
 )
 from drivers.rfid.presence import Presence
 from drivers.rfid.spelling import Spelling
+from tests.drivers.fuzzing import fuzzed
 
 # --- PN532 frames --------------------------------------------------------------------------------------------------------
 
@@ -93,6 +94,7 @@ def test_what_was_framed_is_found_again(payload: bytes, cuts: list[int]) -> None
     assert found == [Response(0x4B, payload)]
 
 
+@fuzzed()
 @given(st.binary(max_size=40))
 def test_after_any_noise_a_reset_finds_the_next_frame(noise: bytes) -> None:
     parser = FrameParser()
@@ -177,6 +179,7 @@ def test_bytes_after_a_silence_begin_a_new_line() -> None:
     assert parser.feed(b"SECOND\r", 5.0) == [Line("FIRST", 1.0), Line("SECOND", 5.0)]
 
 
+@fuzzed()
 @given(st.binary(max_size=300))
 def test_no_bytes_ever_make_an_unprintable_line(data: bytes) -> None:
     parser = LineParser(IDLE_S)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from drivers import registry
-from tests.drivers.contract_safety_io import DigitalInputContract
+from hil.contracts.safety_io import DigitalInputContract
 from tests.drivers.driver_rig import install_entry_points, section
 
 EVERY = [(family, type) for family in registry.families() for type in registry.types_of(family)]

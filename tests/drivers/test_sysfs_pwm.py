@@ -13,7 +13,7 @@ from controller.hal import DeviceError, DeviceGone
 from drivers import registry
 from drivers.bus import Buses
 from drivers.mock.pwm_directory import PwmDirectory
-from tests.drivers.contract_pilot import PilotDriverContract
+from hil.contracts.pilot import PilotDriverContract
 from tests.drivers.driver_rig import MockLines, section
 
 ENABLE = 17

@@ -16,7 +16,7 @@ from drivers import registry
 from drivers.bus import Buses
 from drivers.mock.line_reader_peer import LineReaderPeer
 from drivers.mock.pn532_peer import Pn532Peer
-from tests.drivers.contract_token_reader import TokenReaderContract, next_token, reads_nothing
+from hil.contracts.token_reader import TokenReaderContract, next_token, reads_nothing
 from tests.drivers.driver_rig import AheadClock, section
 from tests.drivers.pty_link import PtyLink
 
