@@ -63,7 +63,7 @@ class DeviceSection:
 class EvseBoard:
     """One EVSE. cable_a: of the attached cable. upstream_rcd: the protective device where `residual` is None.
 
-    wake_up: off, E or F. phase_wait_s: from the switch of phases to the next PWM.
+    wake_up: off, E or F. phase_wait_s: from the switch of phases to the next PWM. contactor_cycles, contactor_breaks: rated life.
     """
 
     id: int
@@ -77,6 +77,8 @@ class EvseBoard:
     wake_up: str
     phase_switching: bool
     phase_wait_s: int
+    contactor_cycles: int
+    contactor_breaks: int
     pilot_driver: DeviceSection
     pilot_sense: DeviceSection
     proximity: DeviceSection | None
@@ -134,6 +136,16 @@ class _EvseSection:
     )
     phase_wait_s: int = setting(
         "Pause between the switch of phases and the next offer.", default=60, low=10, high=600, unit="s"
+    )
+    contactor_cycles: int = setting(
+        "Rated life of the contactor, from its data sheet; a notice tells when it is reached.",
+        default=100_000,
+        low=1_000,
+        high=10_000_000,
+        unit="closes",
+    )
+    contactor_breaks: int = setting(
+        "The same for openings under load.", default=5_000, low=10, high=10_000_000, unit="openings under load"
     )
 
 

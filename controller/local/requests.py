@@ -4,8 +4,10 @@ status                                  what the station and every EVSE are doin
 why                                     every active limit and which binds; every reason why an EVSE is not charging
 watch                                   status once, then every event
 config                                  the configuration in force, secrets hidden
+faults                                  the faults there were and those that stand, newest first; each contactor's use
 clear_fault {evse, fault}               acknowledge a latched fault whose cause is gone
 set_local_limit {evse, limit_a}         limit an EVSE from here; limit_a null lifts it
+contactor_replaced {evse}               a new contactor was fitted: its use counts from zero
 """
 
 from __future__ import annotations
@@ -37,9 +39,15 @@ class StationApi(Protocol):
 
     def why(self) -> dict[str, Any]: ...
 
+    def faults(self) -> list[dict[str, Any]]: ...
+
+    def contactors(self) -> list[dict[str, Any]]: ...
+
     def clear_fault(self, evse: int, fault: str) -> None: ...
 
     def set_local_limit(self, evse: int, limit_a: float | None) -> None: ...
+
+    def contactor_replaced(self, evse: int) -> None: ...
 
 
 class BadRequest(Exception):
@@ -63,8 +71,10 @@ _ARGUMENTS: Mapping[str, Mapping[str, str]] = {
     "why": {},
     "watch": {},
     "config": {},
+    "faults": {},
     "clear_fault": {"evse": "number", "fault": "text"},
     "set_local_limit": {"evse": "number", "limit_a": "amperes"},
+    "contactor_replaced": {"evse": "number"},
 }
 
 _CHECKS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
@@ -120,10 +130,14 @@ def answer(request: Request, station: StationApi, config: Mapping[str, Any]) -> 
                 return {"why": station.why()}
             case "config":
                 return {"config": dict(config)}
+            case "faults":
+                return {"faults": station.faults(), "contactors": station.contactors()}
             case "clear_fault":
                 station.clear_fault(request.arguments["evse"], request.arguments["fault"])
             case "set_local_limit":
                 station.set_local_limit(request.arguments["evse"], request.arguments["limit_a"])
+            case "contactor_replaced":
+                station.contactor_replaced(request.arguments["evse"])
     except ValueError as error:
         raise BadRequest(request.id, str(error)) from error
     return {}

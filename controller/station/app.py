@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 from controller.logic.evse import FaultReset
@@ -10,6 +11,8 @@ from controller.logic.limits import Offer
 from controller.station.commands import Commands
 from controller.station.recorder import CONNECTOR
 from controller.station.runner import Runner
+
+_log = logging.getLogger(__name__)
 
 
 class Station(Commands):
@@ -97,18 +100,37 @@ class Station(Commands):
             "contactor_open_because": list(facts.blocked_by) if facts is not None else [],
             "faults": [
                 {"id": id, "title": FAULTS[id].title, "hint": FAULTS[id].hint, "clears": FAULTS[id].clears.value}
-                for id in self._faults(runner)
+                for id in self.faults_of(runner.feed.board.id)
             ],
         }
 
-    def _faults(self, runner: Runner) -> list[str]:
-        session, meter = runner.session, runner.feed.meter if runner.feed is not None else None
-        found = [fault for fault in session.facts.faults if fault in FAULTS] if session.facts is not None else []
-        if self._is_safety_gone:
-            found.insert(0, "safety_lost")
-        if meter is not None and meter.is_lost:
-            found.append("meter_lost")
-        return found
+    def faults(self) -> list[dict[str, Any]]:
+        """Return the faults there were, newest first. raised, cleared: wall time as well as it is known; cleared None: it stands."""
+        wall = self.store.wall_of
+        return [
+            {
+                "evse": past.evse_id,
+                "id": past.fault_id,
+                "title": FAULTS[past.fault_id].title if past.fault_id in FAULTS else past.fault_id,
+                "raised": wall(past.raised).isoformat(timespec="seconds"),
+                "cleared": wall(past.cleared).isoformat(timespec="seconds") if past.cleared is not None else None,
+            }
+            for past in self.book.faults()
+        ]
+
+    def contactors(self) -> list[dict[str, Any]]:
+        """Return how much each contactor has been used, and what it is rated for."""
+        return [
+            {
+                "evse": board.id,
+                "cycles": self.book.wear(board.id).cycles,
+                "rated_cycles": board.contactor_cycles,
+                "under_load_opens": self.book.wear(board.id).under_load_opens,
+                "rated_under_load_opens": board.contactor_breaks,
+                "worn": self.book.is_worn(board.id),
+            }
+            for board in self.board.evses
+        ]
 
     # --- what people do --------------------------------------------------------------------------------------------------------
 
@@ -125,6 +147,12 @@ class Station(Commands):
         """Limit an EVSE from here, also across restarts; None lifts it. Raises ValueError for an unknown EVSE."""
         self._runner_at(evse)
         self.supply.set_local(evse, limit_a)
+
+    def contactor_replaced(self, evse: int) -> None:
+        """Count an EVSE's contactor from zero: a new one was fitted. Raises ValueError for an unknown EVSE."""
+        self._runner_at(evse)
+        self.book.contactor_replaced(evse)
+        _log.info("EVSE %d: contactor replaced, its use is counted from zero", evse)
 
     def _runner_at(self, evse: int) -> Runner:
         if evse not in self.runners:

@@ -15,6 +15,7 @@ from controller.config import BoardConfig, StationConfig
 from controller.hal import DeviceError, EnergyMeter, TokenRead, TokenReader
 from controller.logic import session_events as to
 from controller.logic.evse import EvseFacts, PlugState
+from controller.logic.faults import FAULTS
 from controller.logic.limits import Offer
 from controller.logic.metering import next_aligned
 from controller.logic.records import StopReason, Trigger
@@ -29,6 +30,7 @@ from controller.station.meters import MeterWatch
 from controller.station.recorder import CONNECTOR, Recorder
 from controller.station.runner import LastToken, Runner
 from controller.station.safety_link import SafetyConnected, SafetyDisconnected, SafetyLink
+from controller.station.service_book import ServiceBook
 from controller.station.settings import Settings
 from controller.station.startup import Arrival, Startup, soon
 from controller.station.supply import Feed, Supply
@@ -80,6 +82,7 @@ class Core:
         self.settings = Settings(config, model)
         self.authorizer = Authorizer(self.settings, store, csms, clock)
         self.recorder = Recorder(store, clock, csms, self.settings, events, config.csms_url)
+        self.book = ServiceBook(store, board.evses)
         feeds = {evse.id: self._feed(evse.id, meters.get(evse.id)) for evse in board.evses}
         self.supply = Supply(feeds, safety, self.settings, store, clock, config.site_max_a, self._limit_changed)
         self.runners = {evse_id: self._runner(evse_id) for evse_id in feeds}
@@ -206,7 +209,24 @@ class Core:
             self._is_safety_gone = is_gone
             self.events.emit("fault", id="safety_lost", active=is_gone)
             for evse_id in self.runners:
+                self._note_faults(evse_id)
                 self.csms.status_changed(evse_id, CONNECTOR)
+
+    def faults_of(self, evse_id: int) -> list[str]:
+        """Return every fault that stands at an EVSE, also those that the safety process does not see."""
+        facts = self._facts.get(evse_id) or self.runners[evse_id].session.facts
+        found = [fault for fault in facts.faults if fault in FAULTS] if facts is not None else []
+        if self._is_safety_gone:
+            found.insert(0, "safety_lost")
+        if self.supply.feeds[evse_id].meter.is_lost:
+            found.append("meter_lost")
+        if self.book.is_worn(evse_id):
+            found.append("contactor_worn")
+        return found
+
+    def _note_faults(self, evse_id: int) -> None:
+        if evse_id in self._facts or self._is_safety_gone:  # else nothing is known yet of what stood before the start
+            self.book.stands(evse_id, self.faults_of(evse_id))
 
     def _facts_seen(self, facts: EvseFacts) -> None:
         runner = self.runners.get(facts.evse_id)
@@ -216,6 +236,8 @@ class Core:
         if old is not None and replace(facts, at_s=old.at_s) == old:
             return
         self._facts[facts.evse_id] = facts
+        self.book.counts(facts)
+        self._note_faults(facts.evse_id)
         self._tell_facts(old, facts)
         if facts.plug is PlugState.UNPLUGGED or (old is not None and old.run_id != facts.run_id):
             self.supply.phases_free(facts.evse_id)
@@ -300,14 +322,19 @@ class Core:
                         _log.warning("%s", error)
                         self.events.emit("fault", id="reader_lost", active=True, evse=evse_id, detail=str(error))
                     problems[place] = str(error)
+                    self._note_readers()
                     await asyncio.sleep(REOPEN_READER_S)
                     continue
                 if problems[place]:
                     problems[place] = ""
                     self.events.emit("fault", id="reader_lost", active=False, evse=evse_id)
+                self._note_readers()
                 self._token_read(read, evse_id)
         finally:
             await reader.close()
+
+    def _note_readers(self) -> None:
+        self.book.stands(None, ["reader_lost"] if any(self.reader_problems) else [])
 
     def _token_read(self, read: TokenRead, evse_id: int | None) -> None:
         token = IdToken(read.value, IdTokenType(read.kind))
@@ -446,6 +473,7 @@ class Core:
     def _meter_health_changed(self) -> None:
         self.supply.recompute()
         for evse_id in self.runners:
+            self._note_faults(evse_id)
             self.csms.status_changed(evse_id, CONNECTOR)
         self.look_again()
 

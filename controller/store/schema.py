@@ -76,4 +76,12 @@ _SECOND = (
         position INTEGER PRIMARY KEY, transaction_id TEXT NOT NULL, at_s REAL NOT NULL, body TEXT NOT NULL)""",
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _SECOND)
+_THIRD = (
+    # evse_id 0: the station. cleared NULL: it stands.
+    """CREATE TABLE faults (
+        position INTEGER PRIMARY KEY, evse_id INTEGER NOT NULL, fault TEXT NOT NULL, raised TEXT NOT NULL, cleared TEXT)""",
+    "CREATE INDEX standing_faults ON faults (evse_id) WHERE cleared IS NULL",
+    "CREATE TABLE wear (evse_id INTEGER PRIMARY KEY, body TEXT NOT NULL)",
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _SECOND, _THIRD)

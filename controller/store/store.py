@@ -13,14 +13,15 @@ from controller.clock import Clock
 from controller.store.archive import Archive
 from controller.store.boots import Boots
 from controller.store.database import Database, StoreLimits
+from controller.store.history import History
 from controller.store.kept import KeptValues
 from controller.store.overlays import Overlays
 from controller.store.queue import Queue
 from controller.store.transactions import Transactions
 
 
-class Store(Boots, Transactions, Queue, KeptValues, Overlays, Archive):
-    """Everything that outlives a restart, by subject: boots, transactions, queue, kept values, overlays, archive."""
+class Store(Boots, Transactions, Queue, KeptValues, Overlays, Archive, History):
+    """Everything that outlives a restart, by subject: boots, transactions, queue, kept values, overlays, archive, history."""
 
     def __init__(self, db: Database, random: Random) -> None:
         Boots.__init__(self, db)
@@ -29,6 +30,7 @@ class Store(Boots, Transactions, Queue, KeptValues, Overlays, Archive):
         KeptValues.__init__(self, db)
         Overlays.__init__(self, db)
         Archive.__init__(self, db)
+        History.__init__(self, db)
 
     @classmethod
     def open(cls, path: Path, clock: Clock, limits: StoreLimits | None = None, random: Random | None = None) -> Store:

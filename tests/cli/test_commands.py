@@ -100,7 +100,9 @@ def test_a_file_descriptor_that_cannot_be_used_is_wrong_usage(
     assert capsys.readouterr().err == f"pilotline: {expected}\n"
 
 
-@pytest.mark.parametrize("arguments", [["status"], ["why"], ["watch"], ["clear", "1"], ["bench", "state"]])
+@pytest.mark.parametrize(
+    "arguments", [["status"], ["why"], ["watch"], ["clear", "1"], ["faults"], ["contactor"], ["bench", "state"]]
+)
 def test_without_a_station_it_says_how_to_start_that_one(
     pilotline: Pilotline, tmp_path: Path, arguments: list[str]
 ) -> None:
@@ -272,12 +274,20 @@ def test_the_help_names_all_that_the_bench_knows() -> None:
     assert set(VERBS) | set(KINDS) | {f"ev.{key}" for key in KEYS} <= words | {"resume"}
 
 
+PAST_FAULTS = [
+    {"evse": 1, "id": "weld", "title": "Welded", "raised": "2026-01-05T06:00:00+00:00", "cleared": None},
+    {"evse": None, "id": "reader_lost", "title": "No reader", "raised": "2026-01-04T06:00:00+00:00", "cleared": "x"},
+]
+USED = {"evse": 1, "rated_cycles": 2000, "under_load_opens": 3, "rated_under_load_opens": 50, "worn": False}
+
+
 class FakeStation:
     """Serves the control API with one EVSE whose faults go when cleared, but for those that are `stubborn`."""
 
     def __init__(self, path: Path, faults: list[str], stubborn: tuple[str, ...] = ()) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._faults, self._stubborn = faults, stubborn
+        self._cycles = 1234
         self._listening = socket.socket(socket.AF_UNIX)
         self._listening.bind(str(path))
         self._listening.listen()
@@ -293,6 +303,11 @@ class FakeStation:
     def _answer(self, request: dict[str, object]) -> dict[str, object]:
         if request["do"] == "status":
             return {"ok": True, "status": {"evses": [{"id": 1, "faults": self._faults}]}}
+        if request["do"] == "faults":
+            return {"ok": True, "faults": PAST_FAULTS, "contactors": [{**USED, "cycles": self._cycles}]}
+        if request["do"] == "contactor_replaced":
+            self._cycles = 0
+            return {"ok": True}
         fault = str(request["fault"])
         if fault not in self._faults:
             return {"ok": False, "error": f"EVSE 1 has no fault '{fault}'; active: {', '.join(self._faults)}"}
@@ -317,6 +332,29 @@ def test_clear_acknowledges_and_says_what_stays(
     result = pilotline("clear", *words)
     assert result.returncode == code
     assert says in result.stdout + result.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "says"),
+    [
+        (["faults"], 0, "2026-01-05T06:00:00+00:00  EVSE 1    weld                  Welded (STANDS)"),
+        (["faults"], 0, "station   reader_lost           No reader (until x)"),
+        (["faults", "--evse", "1", "--json"], 0, json.dumps(PAST_FAULTS[:1])),
+        (["faults", "--evse", "3"], 2, "there is no EVSE 3; known: 1"),
+        (["faults", "--count", "0"], 2, "--count 0: must be at least 1"),
+        (["contactor"], 0, "EVSE 1: 1234 closes of 2000 rated, 3 openings under load of 50"),
+        (["contactor", "1", "--replaced"], 0, "EVSE 1: 0 closes of 2000"),
+        (["contactor", "--replaced"], 2, "--replaced: name the EVSE"),
+        (["contactor", "7"], 2, "there is no EVSE 7; known: 1"),
+    ],
+)
+def test_faults_and_contactor_tell_what_was(
+    pilotline: Pilotline, tmp_path: Path, words: list[str], code: int, says: str
+) -> None:
+    FakeStation(tmp_path / "pilotline" / "PILOTLINE-1" / "api.sock", [])
+    result = pilotline(*words)
+    assert result.returncode == code
+    assert says in result.stdout + result.stderr and "Traceback" not in result.stderr
 
 
 @pytest.mark.parametrize("word", ["evse", "=1", "ev.=1", "a=1 a.b=2"])

@@ -56,6 +56,15 @@ class FakeStation:
     def why(self) -> dict[str, Any]:
         return {"evses": []}
 
+    def faults(self) -> list[dict[str, Any]]:
+        return [{"id": "weld"}]
+
+    def contactors(self) -> list[dict[str, Any]]:
+        return [{"evse": 1}]
+
+    def contactor_replaced(self, evse: int) -> None:
+        self.done.append(("contactor_replaced", evse))
+
     def clear_fault(self, evse: int, fault: str) -> None:
         if evse != 1:
             raise ValueError(f"there is no EVSE {evse}")
@@ -95,6 +104,8 @@ async def serving(path: Path) -> AsyncIterator[Served]:
         (b'{"id": 7, "do": "status"}', {"id": 7, "ok": True, "status": {"identity": "X"}}),
         (b'{"id": "a", "do": "why"}', {"id": "a", "ok": True, "why": {"evses": []}}),
         (b'{"do": "config"}', {"id": None, "ok": True, "config": {"station.identity": "X"}}),
+        (b'{"do": "faults"}', {"id": None, "ok": True, "faults": [{"id": "weld"}], "contactors": [{"evse": 1}]}),
+        (b'{"id": 1, "do": "contactor_replaced", "evse": 1}', {"id": 1, "ok": True}),
         (b'{"id": 1, "do": "clear_fault", "evse": 1, "fault": "weld"}', {"id": 1, "ok": True}),
         (b'{"id": 1, "do": "set_local_limit", "evse": 1, "limit_a": null}', {"id": 1, "ok": True}),
     ],
@@ -111,9 +122,15 @@ async def test_a_request_is_answered_with_its_id(tmp_path: Path, request_line: b
         (b"[1]", "a request is a JSON object with the key 'do'"),
         (b"\xff\xfe", "a request is one JSON object on one line"),
         (b"[" * 5000, "a request is one JSON object on one line"),
-        (b'{"id": 1}', "'do' is missing; known: status, why, watch, config, clear_fault, set_local_limit"),
+        (
+            b'{"id": 1}',
+            "'do' is missing; known: status, why, watch, config, faults, clear_fault, set_local_limit, contactor_replaced",
+        ),
         (b'{"do": "statsu"}', "'do': unknown request 'statsu' - did you mean 'status'?"),
-        (b'{"do": 5}', "'do': unknown request 5; known: status, why, watch, config, clear_fault, set_local_limit"),
+        (
+            b'{"do": 5}',
+            "'do': unknown request 5; known: status, why, watch, config, faults, clear_fault, set_local_limit, contactor_replaced",
+        ),
         (b'{"do": "status", "evse": 1}', "'evse': status has no such key; known: none"),
         (b'{"do": "clear_fault", "evse": 1}', "'fault' is missing: a text"),
         (

@@ -97,6 +97,41 @@ async def test_a_lost_earth_opens_and_comes_back_by_itself(world: World) -> None
 
 
 @in_world()
+async def test_faults_and_the_contactor_s_use_are_remembered_across_restarts(world: World) -> None:
+    await world.charge()
+    world.verb("fault", evse=1, kind="cp_short")
+    await world.until(lambda: bool(world.station.faults()), 1)
+    (past,) = world.station.faults()
+    assert (past["evse"], past["id"], past["cleared"]) == (1, "pilot_short", None)
+    world.verb("fault", evse=1, kind="cp_short", clear=True)
+    await asyncio.sleep(1)
+    assert world.station.faults()[0]["cleared"] is not None
+    await world.until(world.is_closed, 60)
+    used = world.station.contactors()[0]
+    assert (used["cycles"], used["under_load_opens"], used["worn"]) == (2, 1, False)
+    await world.stop_station()
+    await world.start_station()
+    await asyncio.sleep(30)
+    assert world.station.contactors()[0]["cycles"] >= 2 and world.station.faults()[-1]["id"] == "pilot_short"
+    world.station.contactor_replaced(1)
+    assert world.station.contactors()[0]["cycles"] == 0
+
+
+@in_world(built={"contactor_cycles": 2})
+async def test_a_worn_contactor_is_a_notice_and_charges_on(world: World) -> None:
+    await world.charge()
+    assert "contactor_worn" not in str(world.station.why())
+    world.verb("pause", evse=1)
+    await world.until(lambda: not world.is_closed(), 10)
+    world.verb("resume", evse=1)
+    await world.until(world.is_closed, 30)
+    await asyncio.sleep(1)
+    assert "contactor_worn" in str(world.station.why()) and world.is_closed()
+    assert world.station.status(1, 1).status is ConnectorStatus.CHARGING
+    assert [past["id"] for past in world.station.faults()] == ["contactor_worn"]
+
+
+@in_world()
 async def test_a_silent_meter_stops_energy_but_not_the_transaction(world: World) -> None:
     await world.charge()
     world.verb("fault", evse=1, kind="meter_silent")
