@@ -56,6 +56,7 @@ def evse_config(evse: EvseBoard, period_s: float) -> EvseConfig:
         upstream_rcd=evse.upstream_rcd,
         period_s=period_s,
         has_temperature=evse.temperature is not None,
+        has_phase_sense=evse.phase_sense is not None,
         switches_phases=evse.phase_switching,
         phase_wait_s=float(evse.phase_wait_s),
         wake_up=None if evse.wake_up == "off" else PilotOutput(evse.wake_up),
@@ -75,6 +76,7 @@ def _evse(evse: EvseBoard, period_s: float, buses: Buses) -> EvsePorts:
         residual=_build(evse.residual, buses),
         temperature=_build(evse.temperature, buses),
         ground=_build(evse.ground, buses),
+        phase_sense=_build(evse.phase_sense, buses),
     )
 
 

@@ -34,6 +34,7 @@ _BUILT_IN: Mapping[str, Mapping[str, str]] = {
     "pilot_sense": {"held": "drivers.pilot.held:HeldPilot"},
     "proximity": {"divider": "drivers.pilot.proximity_divider:ProximityDivider"},
     "temperature": {"ntc": "drivers.temperature.ntc:Ntc"},
+    "phase_sense": {"rms": "drivers.phase_sense.rms:RmsPhaseSense"},
     "contactor": {"gpio": "drivers.contactor.gpio:GpioContactor"},
     "lock": {"motor": "drivers.lock.motor:MotorLock"},
     "residual": {"gpio": "drivers.residual.gpio:GpioResidual"},

@@ -41,6 +41,7 @@ _EVSE_DEVICES = (
     "residual",
     "temperature",
     "ground",
+    "phase_sense",
     "meter",
 )
 _FAMILIES = {"ground": "input"}  # of drivers, where the section's name says what it is for
@@ -87,6 +88,7 @@ class EvseBoard:
     residual: DeviceSection | None
     temperature: DeviceSection | None
     ground: DeviceSection | None
+    phase_sense: DeviceSection | None
     meter: DeviceSection | None
 
 
@@ -340,6 +342,12 @@ def _check_connector(head: _EvseSection, table: Table, section: str, mistakes: M
         fitting = TETHERED_TYPES if head.tethered else SOCKET_TYPES
         rule = f"with tethered = {shown(head.tethered)} it must be one of {', '.join(fitting)}"
         mistakes.add_value(section, "connector_type", head.connector_type, rule)
+    sense = table.get("phase_sense")
+    for key in ("current_channels", "voltage_channels"):
+        channels = sense.get(key) if isinstance(sense, dict) else None
+        if isinstance(channels, list) and (key == "current_channels" or channels) and len(channels) != head.phases:
+            rule = f"must name one channel a phase: {head.phases}"
+            mistakes.add_value(f"{section}.phase_sense", key, channels, rule)
     if head.phase_switching and (head.phases != 3 or _phase_pin(table) is None):
         rule = "needs phases = 3 and a phase relay: 'phase_pin' in [evse.contactor]"
         mistakes.add_value(section, "phase_switching", True, rule)

@@ -71,10 +71,11 @@ def check_channels(devices: list[DeviceSection], mistakes: Mistakes) -> None:
         if not isinstance(chip, str):
             continue
         for field in dataclasses.fields(device.settings):
-            if field.name != "channel" and not field.name.endswith("_channel"):
+            if not field.name.endswith(("channel", "_channels")):
                 continue
-            channel = getattr(device.settings, field.name)
-            claim = f"{device.where} {field.name} = {channel}"
-            if (kind, chip, channel) in owners:
-                mistakes.lines.append(f"{claim}: the channel is already taken by {owners[(kind, chip, channel)]}")
-            owners.setdefault((kind, chip, channel), claim)
+            named = getattr(device.settings, field.name)
+            for channel in named if isinstance(named, tuple) else (named,):
+                claim = f"{device.where} {field.name} = {channel}"
+                if (kind, chip, channel) in owners:
+                    mistakes.lines.append(f"{claim}: the channel is already taken by {owners[(kind, chip, channel)]}")
+                owners.setdefault((kind, chip, channel), claim)

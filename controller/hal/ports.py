@@ -80,6 +80,22 @@ class TemperatureSense(Protocol):
         """Return the newest reading. Raises ImplausibleReading for what a broken or shorted sensor shows."""
 
 
+@dataclass(frozen=True, slots=True)
+class PhaseReading:
+    """Currents (A) and voltages (V) of the phases, L1 first; empty where a board does not sense them. at_s: of the oldest of them."""
+
+    current_a: tuple[float, ...]
+    voltage_v: tuple[float, ...]
+    at_s: float
+
+
+class PhaseSense(Protocol):
+    """Measures what flows to the vehicle, fast enough for the safety loop to judge by itself."""
+
+    def read(self) -> PhaseReading:
+        """Return the newest readings (the analogue channels take turns)."""
+
+
 class MirrorReading(StrEnum):
     OPEN = "open"
     CLOSED = "closed"

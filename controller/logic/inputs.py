@@ -45,4 +45,7 @@ class Inputs:
     ground_lost: Level = Level.NO
     temperature_c: float = 0.0
     temperature_at_s: float = float("-inf")
+    current_a: tuple[float, ...] = ()  # sensed by the board itself, not what a permit carries
+    voltage_v: tuple[float, ...] = ()
+    phases_at_s: float = float("-inf")
     outputs_failed: Level = Level.NO  # a write to this EVSE's pilot, contactor or lock raised in the last pass

@@ -164,6 +164,7 @@ class EvseConfig:
     period_s: float = 0.010
     longest_lease_s: float = LONGEST_LEASE_S
     has_temperature: bool = False
+    has_phase_sense: bool = False
     switches_phases: bool = False
     phase_wait_s: float = 60.0
     wake_up: PilotOutput | None = None
@@ -451,6 +452,8 @@ class PilotMachine:
             test.start(now)
         if self.config.has_lock:
             self.lock.step(self._lock_wanted(), inputs.locked, self._may_unlock(), now)
+        if self.config.has_phase_sense:
+            self.protection.sensed(inputs.current_a, inputs.voltage_v, inputs.phases_at_s, now)
         self.protection.judge(self.signalled_a, self.supply in ENERGISED, now)
         if self.thermal is not None:
             self.thermal.sampled(inputs.temperature_c, inputs.temperature_at_s, now)

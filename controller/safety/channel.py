@@ -126,6 +126,13 @@ class EvseChannel:
                 inputs.temperature_c, inputs.temperature_at_s = warmth.temperature_c, warmth.at_s
             except DeviceError as error:
                 self._failed(error)
+        if ports.phase_sense is not None:
+            try:
+                phases = ports.phase_sense.read()
+                inputs.current_a, inputs.voltage_v, inputs.phases_at_s = phases.current_a, phases.voltage_v, phases.at_s
+                self._drew(phases.current_a, phases.at_s)
+            except DeviceError as error:
+                self._failed(error)
 
     # --- deciding and writing -------------------------------------------------------------------------------------------
 
@@ -228,9 +235,13 @@ class EvseChannel:
 
     def measured(self, measurements: Measurements, now: float) -> None:
         """A permit brought measurements: the monitor judges them beside the machine."""
-        if measurements.current_a and measurements.age_s <= _FRESH_S:
-            self._drawn_a = max(measurements.current_a[: self.config.phases])
-            self._drawn_at = now - measurements.age_s
+        if measurements.age_s <= _FRESH_S:
+            self._drew(measurements.current_a, now - measurements.age_s)
+
+    def _drew(self, current_a: tuple[float, ...], at_s: float) -> None:
+        if current_a and at_s >= self._drawn_at:
+            self._drawn_a = max(current_a[: self.config.phases])
+            self._drawn_at = at_s
 
     def judge(self, now: float) -> list[Breach]:
         """Show the monitor what this pass read and drove."""

@@ -8,6 +8,7 @@ from controller.hal import (
     ConnectorLock,
     Contactor,
     DigitalInput,
+    PhaseSense,
     PilotDriver,
     PilotSense,
     ProximitySense,
@@ -22,7 +23,7 @@ from controller.logic.pilot import EvseConfig
 class EvsePorts:
     """One EVSE. proximity, lock: None for a tethered cable. residual: None where the device upstream protects.
 
-    temperature, ground: None where there is no such sensor. ground: active while the protective conductor is there.
+    temperature, ground, phase_sense: None where there is no such sensor. ground: active while the protective conductor is there.
     """
 
     config: EvseConfig
@@ -34,6 +35,7 @@ class EvsePorts:
     residual: ResidualCurrent | None = None
     temperature: TemperatureSense | None = None
     ground: DigitalInput | None = None
+    phase_sense: PhaseSense | None = None
 
 
 @dataclass(frozen=True, slots=True)

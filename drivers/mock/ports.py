@@ -18,6 +18,7 @@ from controller.hal import (
     ImplausibleReading,
     LockMotion,
     MirrorReading,
+    PhaseReading,
     PilotReading,
     ProximityReading,
     TemperatureReading,
@@ -88,6 +89,7 @@ class World(Protocol):
     def proximity_ohm(self, evse: int) -> float: ...
     def temperature_c(self, evse: int) -> float: ...
     def ground(self, evse: int) -> bool: ...
+    def phase_values(self, evse: int) -> tuple[tuple[float, ...], tuple[float, ...]]: ...
     def mirror(self, evse: int) -> tuple[bool, bool]: ...
     def lock_feedback(self, evse: int) -> bool: ...
     def rcd(self, evse: int) -> tuple[bool, bool]: ...
@@ -126,6 +128,12 @@ class SimTemperature(_OfEvse):
     def read(self) -> TemperatureReading:
         self._need_adc("temperature sensor")
         return TemperatureReading(self._plant.temperature_c(self._evse), self._plant.now)
+
+
+class SimPhaseSense(_OfEvse):
+    def read(self) -> PhaseReading:
+        self._need_adc("phase sense")
+        return PhaseReading(*self._plant.phase_values(self._evse), self._plant.now)
 
 
 class SimGround(_OfEvse):

@@ -22,6 +22,8 @@ def _built(evse: EvseBoard) -> list[str]:
             built.append("self-test")
     if evse.temperature is not None:
         built.append("temperature")
+    if evse.phase_sense is not None:
+        built.append("phase sense")
     if evse.wake_up != "off":
         built.append("wake-up")
     if evse.phase_switching:

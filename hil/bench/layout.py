@@ -24,6 +24,7 @@ _SERVED = {
     "lock": ("motor",),
     "residual": ("gpio",),
     "temperature": ("ntc",),
+    "phase_sense": ("rms",),
     "meter": ("modbus",),
     "reader": ("pn532", "ascii_line"),
 }
@@ -66,7 +67,10 @@ class InputLine:
 
 @dataclass(frozen=True, slots=True)
 class AnalogInput:
-    """A converter's channel. role: pilot_high, pilot_low, proximity or temperature. thermistor: ohms at 25 degC and B value."""
+    """A converter's channel. role: pilot_high, pilot_low, proximity, temperature, current or voltage.
+
+    thermistor: ohms at 25 degC and B value. scale, offset_v: value = converter volts x scale - offset_v. phase: 0 is L1.
+    """
 
     chip: int
     channel: int
@@ -77,6 +81,7 @@ class AnalogInput:
     pull_up_ohm: float = 1000.0
     supply_v: float = 3.3
     thermistor: tuple[float, float] = (10000.0, 3950.0)
+    phase: int = 0
 
     def write(self, page: AnalogPage, plant: Plant) -> None:
         page.write_channel(self.chip, self.channel, self._curve(plant))
@@ -87,6 +92,10 @@ class AnalogInput:
             ohms = model.proximity_ohm() if self.role == "proximity" else self._thermistor_ohm(model.temperature_c())
             share = 1.0 if math.isinf(ohms) else ohms / (ohms + self.pull_up_ohm)
             return Curve.steady(self.supply_v * share)
+        if self.role in ("current", "voltage"):
+            currents, voltages = plant.phase_values(self.evse)
+            value = (currents if self.role == "current" else voltages)[self.phase]
+            return Curve.steady((value + self.offset_v) / self.scale)
         high, low = plant.pilot_curves(self.evse)
         curve = high if self.role == "pilot_high" else low
         return curve.scaled(1 / self.scale, self.offset_v / self.scale)
@@ -174,6 +183,7 @@ def _sections(board: BoardConfig) -> list[DeviceSection]:
             evse.residual,
             evse.temperature,
             evse.ground,
+            evse.phase_sense,
             evse.meter,
         )
         found += [section for section in devices if section is not None]
@@ -271,6 +281,14 @@ def _analog(evse: EvseBoard, adcs: dict[str, int]) -> list[AnalogInput]:
                 thermistor=(ntc.nominal_ohm, ntc.beta_k),
             )
         )
+    if evse.phase_sense is not None:
+        sense = evse.phase_sense.settings
+        chip, per_volt = adcs[sense.adc], sense.amps_per_volt
+        for phase, channel in enumerate(sense.current_channels):
+            offset = sense.zero_v * per_volt
+            found.append(AnalogInput(chip, channel, "current", evse.id, per_volt, offset, phase=phase))
+        for phase, channel in enumerate(sense.voltage_channels):
+            found.append(AnalogInput(chip, channel, "voltage", evse.id, sense.volts_per_volt, phase=phase))
     return found
 
 

@@ -198,6 +198,11 @@ class Plant:
     def temperature_c(self, evse: int) -> float:
         return self.evses[evse].temperature_c()
 
+    def phase_values(self, evse: int) -> tuple[tuple[float, ...], tuple[float, ...]]:
+        """Return the true currents and voltages of the phases, whatever a meter says."""
+        model = self.evses[evse]
+        return model.current_a, model.voltage_v
+
     def ground(self, evse: int) -> bool:
         """Return whether the earth monitor sees the protective conductor."""
         return "ground" not in self.evses[evse].faults

@@ -41,6 +41,7 @@ OVER_FROM = Limit(7.0, "invariant 22: > (signalled + 0.5 A) x 1.10 for 7 s")
 OVER_BY = Limit(7.0 + 3.0, "invariant 22; the meter is read once a second")
 FAR_OVER_FROM = Limit(1.0, "hardware-facts 4: > 1.5 x signalled for 1 s: open")
 FAR_OVER_BY = Limit(1.0 + 3.0, "hardware-facts 4; the meter is read once a second")
+FAR_OVER_SENSED_BY = Limit(1.0 + 0.3, "hardware-facts 4; the board senses the current itself")
 VOLTAGE_FROM = Limit(5.0, "hardware-facts 4: outside 0.85 .. 1.10 Un for 5 s -> X1, then open")
 VOLTAGE_BY = Limit(5.0 + 3.0, "hardware-facts 4; the meter is read once a second")
 METER_FROM = Limit(

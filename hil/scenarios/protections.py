@@ -137,6 +137,17 @@ async def _far_over_current(scene: Scene) -> None:
     await scene.faults("it is told", "over_current_high")
 
 
+async def _sensed_over_current(scene: Scene) -> None:
+    await scene.charging()
+    await scene.doors.sleep(3.0)
+    await scene.fault("meter_silent")
+    await scene.doors.sleep(1.5)
+    at = await scene.fault("over_current", 60.0)
+    text = "60 A while the meter says nothing: open"
+    await scene.sees(text, "contact", False, since=at, within=due.FAR_OVER_SENSED_BY, after=due.FAR_OVER_FROM)
+    await scene.faults("it is told", "over_current_high")
+
+
 async def _voltage(scene: Scene, kind: str, volts: float) -> None:
     await scene.charging()
     at = await scene.fault(kind, volts)
@@ -340,6 +351,15 @@ PROTECTIONS: tuple[Scenario, ...] = (
     ),
     scenario(
         "over-current-high", "The EV draws far too much", _far_over_current, "socket", "meter", "fault over_current"
+    ),
+    scenario(
+        "over-current-sensed",
+        "The EV draws far too much, and the meter is silent",
+        _sensed_over_current,
+        "phase sense",
+        "meter",
+        "fault over_current",
+        "fault meter_silent",
     ),
     scenario("under-voltage", "The supply sags", _under_voltage, "socket", "meter", "fault under_voltage"),
     scenario(

@@ -25,6 +25,7 @@ CONFIGS: dict[str, EvseConfig] = {
         has_lock=False,
         cable_a=32,
         has_temperature=True,
+        has_phase_sense=True,
         switches_phases=True,
         phase_wait_s=10.0,
         wake_up=PilotOutput.E,

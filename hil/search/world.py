@@ -67,6 +67,7 @@ class World:
         self.tripped: Level | None = None  # None: by its test alone
         self.trip_until: float | None = None
         self.temperature_c = 25.0
+        self.sensed: tuple[float, float] = (0.0, 230.0)  # by the board's own phase sense: amperes, volts
         self.senses = True
         self.senses_low: bool | None = True  # None: gives no low plateau at all
         self.breaches: list[Breach] = []
@@ -140,6 +141,9 @@ class World:
 
     def do_warm(self, temperature_c: float) -> bool:
         return self._set("temperature_c", temperature_c)
+
+    def do_sensed(self, seen: tuple[float, float]) -> bool:
+        return self._set("sensed", seen)
 
     def do_earth_lost(self, lost: Level) -> bool:
         return self._set_input("ground_lost", lost)
@@ -279,6 +283,9 @@ class World:
         if driven in (PilotOutput.E, PilotOutput.F):
             volts = 0.0 if driven is PilotOutput.E else -12.0
         inputs.temperature_c, inputs.temperature_at_s = self.temperature_c, at
+        if self.channel.config.has_phase_sense:
+            amps, volts = self.sensed
+            inputs.current_a, inputs.voltage_v, inputs.phases_at_s = (amps,) * 3, (volts,) * 3, at
         inputs.high_v, inputs.high_at_s = volts, at
         inputs.proximity_ohm, inputs.proximity_at_s = self.ohm, at
         if self.senses_low is None:
@@ -308,6 +315,7 @@ class World:
         self.low_v, self.mirror, self.locked, self.tripped = -12.0, None, None, None
         self.senses = self.senses_low = True
         self.temperature_c = 25.0
+        self.sensed = (1.0, 230.0)
         inputs.ground_lost = Level.NO
         inputs.rcd_error = inputs.estop_pressed = inputs.mains_absent = inputs.outputs_failed = Level.NO
         self.measurements = Measurements((1.0,) * 3, (230.0,) * 3, 0.0)
@@ -339,6 +347,8 @@ def events_of(config: EvseConfig) -> tuple[Event, ...]:
     found += [Event("earth_lost", level) for level in (NO, YES)]
     if config.has_temperature:
         found += [Event("warm", temperature_c) for temperature_c in (25.0, 66.0, 70.0, 71.0)]
+    if config.has_phase_sense:
+        found += [Event("sensed", seen) for seen in ((1.0, 230.0), (19.0, 230.0), (60.0, 230.0), (1.0, 280.0))]
     if config.switches_phases:
         found.append(Event("permit", (16.0, "r1", 1)))
     if config.has_lock:

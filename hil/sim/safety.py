@@ -17,6 +17,7 @@ from drivers.mock.ports import (
     SimGround,
     SimInput,
     SimLock,
+    SimPhaseSense,
     SimPilotDriver,
     SimPilotSense,
     SimProximity,
@@ -201,6 +202,7 @@ class SimSafety:
             residual=SimResidual(plant, evse_id) if built.residual is not None else None,
             temperature=SimTemperature(plant, evse_id) if built.temperature is not None else None,
             ground=SimGround(plant, evse_id) if built.ground is not None else None,
+            phase_sense=SimPhaseSense(plant, evse_id) if built.phase_sense is not None else None,
         )
 
 

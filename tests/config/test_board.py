@@ -191,6 +191,19 @@ def test_a_tethered_board_needs_no_proximity_and_no_lock(tmp_path: Path) -> None
             ],
         ),
         (
+            [
+                (
+                    '[evse.temperature]\ntype = "ntc"\nadc = "one"\nchannel = 3\npull_up_ohm = 10000\nsupply_v = 3.3',
+                    '[evse.phase_sense]\ntype = "rms"\nadc = "one"\ncurrent_channels = [3, 2]\namps_per_volt = 16',
+                )
+            ],
+            [
+                "b.toml [evse.1.phase_sense] current_channels = [3, 2]: must name one channel a phase: 3",
+                "b.toml [evse.1.phase_sense] current_channels = 2: the channel is already taken by b.toml [evse.1.proximity] "
+                "channel = 2",
+            ],
+        ),
+        (
             [("tethered = false", "tethered = false\ncable_a = 32")],
             ["b.toml [evse.1] cable_a = 32: only an attached cable has it; a socket reads PP"],
         ),

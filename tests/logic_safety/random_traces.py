@@ -24,7 +24,7 @@ MIDST = 900  # by then the vehicle of `charging` draws
 CONFIGS = (
     EvseConfig(1, has_rcd=True, has_rcd_test=True),
     EvseConfig(1, has_rcd=True, has_lock=False, cable_a=32),
-    EvseConfig(1, has_ventilation=True, hardware_max_a=16.0),
+    EvseConfig(1, has_ventilation=True, hardware_max_a=16.0, has_phase_sense=True),
     EvseConfig(1, has_temperature=True, switches_phases=True, phase_wait_s=10.0, wake_up=PilotOutput.F),
 )
 LEVELS = (Level.NO, Level.NO, Level.YES, Level.UNKNOWN)
@@ -61,6 +61,7 @@ def random_event(dice: random.Random) -> tuple[str, Any]:
             ("withdraw", None),
             ("lose", None),
             ("draw", dice.choice((3.0, 20.0, 60.0))),
+            ("sensed", dice.choice((3.0, 18.0, 60.0))),
             ("volts", dice.choice((230.0, 100.0, 300.0))),
             ("wish", dice.random() < 0.5),
             ("reset", dice.choice(list(FAULTS))),

@@ -304,6 +304,31 @@ def test_a_vehicle_has_five_seconds_to_follow_a_lowered_duty() -> None:
     assert _drawn(protection, 16.0, 10.0, 5.0, 20.0) == pytest.approx(6.0)
 
 
+def test_the_newest_measurement_counts_wherever_it_came_from() -> None:
+    protection = Protection(3)
+    for tick in range(20):
+        now = tick / 10
+        protection.sensed((40.0, 1.0, 1.0), (), now, now)
+        protection.measured(Measurements((1.0,) * 3, (230.0,) * 3, 2.0), now)  # the meter's are two seconds old
+        protection.judge(16.0, True, now)
+    assert protection.is_far_over_current
+    protection.measured(Measurements((1.0,) * 3, (230.0,) * 3, 0.0), 2.0)  # the sense has stopped, the meter goes on
+    protection.judge(16.0, True, 2.0)
+    assert not protection.is_far_over_current
+
+
+def test_a_sense_that_stopped_counts_as_missing_after_ten_seconds() -> None:
+    protection = Protection(3)
+    claims = []
+    for tick in range(150):
+        now = tick / 10
+        protection.sensed((40.0,), (300.0,), 3.0, now) if now >= 3.0 else None
+        protection.judge(16.0, True, now)
+        claims.append((protection.is_far_over_current, protection.is_over_voltage))
+    assert claims[45] == (True, False) and claims[85] == (True, True)
+    assert claims[131][0] is False
+
+
 def test_a_stale_measurement_counts_as_missing() -> None:
     protection = Protection(3)
     protection.measured(Measurements((40.0,), (230.0,), 10.1), 0.0)

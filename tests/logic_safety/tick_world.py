@@ -118,6 +118,10 @@ class TickWorld:
     def do_warm(self, temperature_c: float) -> None:
         self.inputs.temperature_c = temperature_c
 
+    def do_sensed(self, amps: float) -> None:
+        """The board's own phase sense sees a current."""
+        self.inputs.current_a, self.inputs.voltage_v = (amps, 1.0, 1.0), (230.0, 229.0, 231.0)
+
     def do_earth(self, lost: Level) -> None:
         self.inputs.ground_lost = lost
 
@@ -165,7 +169,8 @@ class TickWorld:
         if self.sense_works and not works:
             inputs = self.inputs
             before = self.now - TICK_S
-            inputs.high_at_s = inputs.low_at_s = inputs.proximity_at_s = inputs.temperature_at_s = before
+            inputs.high_at_s = inputs.low_at_s = inputs.proximity_at_s = before
+            inputs.temperature_at_s = inputs.phases_at_s = before
         self.sense_works = works
 
     # --- running --------------------------------------------------------------------------------------------------------
@@ -231,7 +236,8 @@ class TickWorld:
         if driven is PilotOutput.X2 and self.vehicle.state in ("B", "C", "D"):
             low = self.vehicle.diode_v
         inputs.low_v = low
-        inputs.high_at_s = inputs.low_at_s = inputs.proximity_at_s = inputs.temperature_at_s = self.now
+        inputs.high_at_s = inputs.low_at_s = inputs.proximity_at_s = self.now
+        inputs.temperature_at_s = inputs.phases_at_s = self.now
 
     def _pass(self) -> None:
         self.passes += 1

@@ -18,6 +18,7 @@ from drivers.mock.ports import (
     SimGround,
     SimInput,
     SimLock,
+    SimPhaseSense,
     SimPilotDriver,
     SimPilotSense,
     SimProximity,
@@ -93,6 +94,7 @@ class SafetyWorld:
             "lock": None if tethered else SimLock(self.plant, evse),
             "residual": SimResidual(self.plant, evse),
             "temperature": SimTemperature(self.plant, evse) if config.has_temperature else None,
+            "phase_sense": SimPhaseSense(self.plant, evse) if config.has_phase_sense else None,
             "ground": SimGround(self.plant, evse) if self.earth_monitor else None,
         }
         return EvsePorts(config=config, **{name: self.wrap(name, port) for name, port in made.items()})

@@ -23,7 +23,7 @@ CONFIGS: tuple[dict[str, Any], ...] = (
     {"has_rcd_test": True},
     {"cable_a": 32},
     {"has_ventilation": True, "hardware_max_a": 20.0},
-    {"has_temperature": True, "earth_monitor": True, "wake_up": PilotOutput.E},
+    {"has_temperature": True, "has_phase_sense": True, "earth_monitor": True, "wake_up": PilotOutput.E},
     {"phase_relay": True, "switches_phases": True, "phase_wait_s": 10.0, "wake_up": PilotOutput.F},
 )
 FAULT_KINDS: tuple[tuple[str, Any], ...] = (

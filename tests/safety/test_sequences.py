@@ -641,6 +641,37 @@ def warm(world: SafetyWorld, temperature_c: float | None) -> None:
     world.run(11.0)  # without other news the next look at the sensor may be 10 s away
 
 
+@pytest.mark.parametrize(("amps", "within"), [(18.5, 7.2), (40.0, 1.2)])
+def test_22_a_board_that_senses_currents_stops_without_any_meter(make: Make, amps: float, within: float) -> None:
+    world = make(has_phase_sense=True)
+    world.charge()
+    world.run(20.0)
+    assert world.contact_closed()
+    world.verb("fault", evse=1, kind="over_current", value=amps)
+    offering = world.pilot_output()
+    stopped = time_until(world, lambda: world.pilot_output() != offering, 15.0)
+    assert stopped == pytest.approx(within, abs=0.25)
+    assert world.facts().faults[0].startswith("over_current")
+
+
+def test_22_a_phase_sense_that_fails_leaves_the_judgement_to_the_meter(make: Make) -> None:
+    world = make(has_phase_sense=True)
+    world.charge()
+    port = world.supervisor.channels[1].ports.phase_sense
+
+    def fails() -> None:
+        raise DeviceSilent("phase sense", "no answer")
+
+    port.read = fails
+    world.run(15.0)
+    assert world.contact_closed()
+    over = Measurements((40.0, 40.0, 40.0), (230.0,) * 3, 0.1)
+    for _ in range(30):
+        world.permit(measurements=over)
+        world.run(0.1)
+    assert world.facts().faults[0].startswith("over_current")
+
+
 def test_warmth_lowers_the_offer_stops_at_71_and_gives_back_below_68(make: Make) -> None:
     world = make(has_temperature=True)
     world.charge()
