@@ -49,6 +49,14 @@ INVARIANTS: dict[int, str] = {
     26: "e-stop pressed or mains absent => not K within 50 ms; the e-stop latches",
 }
 
+# What these say instead while the limit is told by high-level communication (ISO 15118): the duty is 5 % and no current by itself.
+HIGH_LEVEL: dict[int, str] = {
+    2: "K rising => PWM on and duty 5 %",
+    12: "amps told digitally <= min(permit, cable, hardware, warmth)",
+    13: "a limit < 6 A => told 0 A; duty is 5 %",
+}
+_HIGH_LEVEL_DUTY = (4.5, 5.5)
+
 NOT_JUDGED_HERE: dict[int, str] = {
     6: "the contact itself, open by t+100 ms: PlantMonitor",
     12: "grid and profile limits are inside the permit's one number; the station's own tests judge how it is made",
@@ -78,7 +86,8 @@ class TracePoint:
     """What one pass read and drove, refreshed in place. Outputs are those decided in this pass.
 
     faults: active or latched ids. thermal_a: what warmth allows. is_explained: a reason is recorded for K being off. permit_until_s: -inf without one.
-    drawn_a: the highest phase current of a fresh measurement, None without.
+    drawn_a: the highest phase current of a fresh measurement, None without. is_high_level: the vehicle is told its limit by high-level
+    communication; then signalled_a is what it was told so.
     """
 
     at_s: float = 0.0
@@ -108,6 +117,7 @@ class TracePoint:
     permit_a: float = 0.0
     record_id: str = ""
     drawn_a: float | None = None
+    is_high_level: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,18 +187,22 @@ class Monitor:
         for number, rule in self._rules:
             detail = rule(point)
             if detail or number in standing:
-                self._note(number, detail, point.at_s, found)
+                self._note(number, detail, point, found)
         if point.closed and not self._closed:
             self._judge_rising(point, found)
         self._remember(point)
         return found
 
-    def _note(self, number: int, detail: str, at_s: float, found: list[Breach]) -> None:
+    def _note(self, number: int, detail: str, point: TracePoint, found: list[Breach]) -> None:
         if not detail:
             self._standing.discard(number)
         elif number not in self._standing:
             self._standing.add(number)
-            found.append(Breach(number, self._evse.evse_id, at_s, f"{INVARIANTS[number]}; {detail}"))
+            found.append(self._breach(number, detail, point))
+
+    def _breach(self, number: int, detail: str, point: TracePoint) -> Breach:
+        claim = HIGH_LEVEL.get(number, INVARIANTS[number]) if point.is_high_level else INVARIANTS[number]
+        return Breach(number, self._evse.evse_id, point.at_s, f"{claim}; {detail}")
 
     def _see(self, point: TracePoint) -> None:
         """Follow the raw pilot: its own classification, on samples alone."""
@@ -260,9 +274,12 @@ class Monitor:
     def _permitted_duty(self, p: TracePoint) -> str:
         if p.output is not PilotOutput.X2:
             return ""
-        if p.permit_until_s <= p.at_s - TOLERANCE_S or p.permit_a < 6.0:
+        is_unpermitted = p.permit_until_s <= p.at_s - TOLERANCE_S or p.permit_a < 6.0
+        if is_unpermitted and (not p.is_high_level or p.signalled_a > 0.0):
             return f"PWM with a permit for {p.permit_a:g} A"
         duty = p.duty_pct
+        if p.is_high_level:
+            return "" if _is_high_level_duty(duty) else f"duty {duty}"
         return f"duty {duty}" if duty is None or not 10.0 <= duty <= 97.0 else ""
 
     def _paced_duty(self, p: TracePoint) -> str:
@@ -336,12 +353,13 @@ class Monitor:
     def _judge_rising(self, p: TracePoint, found: list[Breach]) -> None:
         at = p.at_s
         duty = p.duty_pct if p.duty_pct is not None else 0.0
+        is_offering = _is_high_level_duty(duty) if p.is_high_level else 10.0 <= duty <= 97.0
         asked_for = at - self._asking_at if self._asking_at is not None else 0.0
         waited = at - self._fell_at
         recent = sum(1 for rise in self._rises if rise > at - 600.0 + TOLERANCE_S) + 1
         tested_s = at - p.tested_at_s if p.tested_at_s is not None else float("inf")
         judged = (
-            (2, not (self._was_x2 and p.output is PilotOutput.X2 and 10.0 <= duty <= 97.0), f"{p.output}, duty {duty}"),
+            (2, not (self._was_x2 and p.output is PilotOutput.X2 and is_offering), f"{p.output}, duty {duty}"),
             (4, not self._diode_good, "diode not seen good"),
             (10, asked_for < 0.500 - TOLERANCE_S, f"asked for {asked_for * 1000:.0f} ms"),
             (15, p.permit_until_s <= at or not p.record_id, f"record {p.record_id!r}"),
@@ -351,7 +369,7 @@ class Monitor:
         )
         for number, broken, detail in judged:
             if broken:
-                found.append(Breach(number, self._evse.evse_id, at, f"{INVARIANTS[number]}; {detail}"))
+                found.append(self._breach(number, detail, p))
         self._rises.append(at)
 
     def _remember(self, p: TracePoint) -> None:
@@ -391,3 +409,7 @@ class Monitor:
         if before is None or energy_wh >= before:
             return []
         return [Breach(25, self._evse.evse_id, at_s, f"{INVARIANTS[25]}; {before} Wh, then {energy_wh} Wh")]
+
+
+def _is_high_level_duty(duty_pct: float | None) -> bool:
+    return duty_pct is not None and _HIGH_LEVEL_DUTY[0] <= duty_pct <= _HIGH_LEVEL_DUTY[1]

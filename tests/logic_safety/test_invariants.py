@@ -76,6 +76,49 @@ def test_a_clean_session_breaks_nothing() -> None:
     assert trace.found == []
 
 
+def high_level() -> Trace:
+    """A session whose limit is told digitally, up to the close."""
+    trace = Trace()
+    trace.plugged().permitted()
+    trace.hold(1.0, is_high_level=True, output=PilotOutput.X2, duty_pct=5.0, signalled_a=0.0, low_v=-12.0)
+    trace.hold(0.5, high_v=6.0, signalled_a=16.0)
+    return trace.hold(0.1, pilot=PilotState.C)
+
+
+def high_level_charging() -> Trace:
+    return high_level().hold(0.03, closed=True).hold(1.0, mirror=Mirror.CLOSED)
+
+
+def test_a_clean_session_of_high_level_communication_breaks_nothing() -> None:
+    trace = high_level_charging().hold(1.0, signalled_a=10.0).hold(0.01, permit_a=5.0, signalled_a=0.0)
+    trace.hold(0.1, high_v=9.0).hold(0.03, pilot=PilotState.B, closed=False)
+    trace.hold(0.1)
+    assert [breach.invariant for breach in trace.found if breach.invariant in (2, 12, 13)] == []
+
+
+@pytest.mark.parametrize(
+    ("invariant", "told", "make"),
+    [
+        (2, "duty 5 %", lambda: high_level().hold(0.01, duty_pct=26.66).hold(closed=True)),
+        (12, "told digitally", lambda: high_level_charging().hold(permit_a=10.0)),
+        (12, "told digitally", lambda: high_level_charging().hold(thermal_a=10.0)),
+        (12, "told digitally", lambda: high_level_charging().hold(cable_a=13)),
+        (13, "told 0 A", lambda: high_level_charging().hold(permit_a=5.0, signalled_a=5.0)),
+        (13, "duty is 5 %", lambda: high_level_charging().hold(duty_pct=26.66)),
+        (13, "duty is 5 %", lambda: high_level_charging().hold(duty_pct=None)),
+    ],
+)
+def test_the_high_level_form_of_an_invariant_is_seen_to_fail(
+    invariant: int, told: str, make: Callable[[], Trace]
+) -> None:
+    assert any(breach.invariant == invariant and told in breach.detail for breach in make().found)
+
+
+def test_five_percent_without_high_level_communication_stays_a_breach() -> None:
+    trace = high_level_charging().hold(is_high_level=False)
+    assert {breach.invariant for breach in trace.found} == {13}
+
+
 def _many_closes(trace: Trace) -> None:
     trace.charging()
     for _ in range(6):
