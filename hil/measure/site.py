@@ -14,6 +14,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -32,6 +33,9 @@ RENEW_S = 0.25
 POLL_S = 0.004  # a late look costs no accuracy: what is compared are stamps
 # The plant's contactor, and its hold circuit towards a lower voltage (C after B), are quick, so that many openings fit into a minute.
 # Neither is in what is measured: the edge that opens goes up, which the hold circuit follows at once.
+# Where the board's registers and the latches are: in memory, as /run and a chip's registers are. On a disk, a write to a mapped page
+# waits for the file system's journal, and what was measured would be that.
+MEMORY = Path("/dev/shm")
 QUICK_CONTACT_S = 0.002
 QUICK_HOLD_S = 0.005
 
@@ -45,9 +49,12 @@ class Site:
     def __init__(self, directory: Path, arguments: Sequence[str], seed: int = 0) -> None:
         directory.mkdir(parents=True)
         self.directory = directory
+        self._memory = tempfile.TemporaryDirectory(prefix="pl-", dir=MEMORY if os.access(MEMORY, os.W_OK) else None)
         self._config = directory / "pilotline.toml"
         self._config.write_text(
-            station_toml(RigSettings("ws://127.0.0.1:1/", identity="MEASURED"), directory / "state", directory / "run")
+            station_toml(
+                RigSettings("ws://127.0.0.1:1/", identity="MEASURED"), directory / "state", Path(self._memory.name)
+            )
         )
         self._arguments = arguments
         self._station = load_station(self._config)
@@ -102,6 +109,7 @@ class Site:
             self.process.wait()
         self._log.close()
         self._world.close()
+        self._memory.cleanup()
 
     def log_tail(self, lines: int = 4) -> str:
         return " / ".join((self.directory / "log.txt").read_text(errors="replace").splitlines()[-lines:])
