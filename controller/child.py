@@ -156,8 +156,12 @@ def lock_file(path: Path, what: str) -> IO[str]:
     return file
 
 
-def command_line(name: str, config_path: Path | None, ready_fd: int, parent_fd: int) -> list[str]:
-    """Return the command that runs one process in another program: `-P` keeps the working directory off its import path."""
+def command_line(name: str | None, config_path: Path | None, ready_fd: int, parent_fd: int) -> list[str]:
+    """Return the command that runs one process (None: the whole station) from another program.
+
+    `-P` keeps the working directory off its import path.
+    """
+    only = ["--only", name] if name is not None else []
     config = ["--config", str(config_path)] if config_path is not None else []
     fds = ["--ready-fd", str(ready_fd), "--parent-fd", str(parent_fd)]
-    return [sys.executable, "-P", "-m", "controller", "run", "--only", name, *config, *fds]
+    return [sys.executable, "-P", "-m", "controller", "run", *only, *config, *fds]

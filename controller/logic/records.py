@@ -20,6 +20,7 @@ class Basis(StrEnum):
     REMOTE = "remote"  # a remote start that needs no authorisation
     RESUMED = "resumed"  # an earlier record of the same transaction, continuity proven
     FREE = "free"  # the station is configured to need no authorisation
+    TEST = "test"  # a technician tries the charger, with everybody clear of it
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,7 +37,7 @@ from controller.station.power import apply_power
 from controller.station.safety_link import SafetyLink, SocketSafetyLink
 from controller.station.variables import missing_from
 from controller.store.exc import StoreError
-from controller.store.store import Store
+from controller.store.store import DATABASE, Store
 from controller.wiring_station import StationDevices, build_station_devices
 
 if TYPE_CHECKING:
@@ -47,7 +47,6 @@ _log = logging.getLogger(__name__)
 
 RESTART = 75  # EX_TEMPFAIL of sysexits.h: start me again
 FAILED = 1
-DATABASE = "station.db"
 _NEXT_BOOT = "next_boot_reason"
 _LAST_BOOT = "last_boot_id"
 _HIDDEN = "********"

@@ -19,6 +19,8 @@ from controller.store.overlays import Overlays
 from controller.store.queue import Queue
 from controller.store.transactions import Transactions
 
+DATABASE = "station.db"  # in the state directory
+
 
 class Store(Boots, Transactions, Queue, KeptValues, Overlays, Archive, History):
     """Everything that outlives a restart, by subject: boots, transactions, queue, kept values, overlays, archive, history."""

@@ -16,9 +16,9 @@ from controller.ocpp.device_model import DeviceModel
 from controller.ocpp.transport import Connector
 from controller.station.app import Station
 from controller.station.events import EventBus
-from controller.station.main import DATABASE, compose, remember_restart
+from controller.station.main import compose, remember_restart
 from controller.store.database import StoreLimits
-from controller.store.store import Store
+from controller.store.store import DATABASE, Store
 from controller.wiring_station import StationDevices
 from drivers.bus import Buses
 from drivers.mock.ports import SimMeter, SimReader

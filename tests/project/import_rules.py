@@ -54,8 +54,12 @@ LAYERS: Mapping[str, frozenset[str]] = {
             "controller.child controller.config controller.diagnostics controller.exits controller.notify "
             "controller.signals"
         ),
+        "controller.bringup": (
+            "controller controller.child controller.clock controller.config controller.exits controller.hal controller.local "
+            "controller.logic controller.safety controller.store controller.wiring_safety controller.wiring_station"
+        ),
         "controller.cli": (
-            "controller controller.child controller.config controller.diagnostics controller.exits controller.local "
+            "controller controller.bringup controller.child controller.config controller.diagnostics controller.exits controller.local "
             "controller.ocpp controller.run controller.safe_outputs controller.streams"
         ),
         "drivers": "controller.hal controller.logic",
@@ -65,7 +69,9 @@ LAYERS: Mapping[str, frozenset[str]] = {
 
 # Functions of these may start a program part of another layer by importing it when they are called.
 LAUNCHERS: Mapping[str, frozenset[str]] = {
-    "controller.cli": frozenset({"controller.station.main", "controller.station.power", "hil.demo", "hil.csms.cli"}),
+    "controller.cli": frozenset(
+        {"controller.station.main", "controller.station.power", "hil.bringup", "hil.demo", "hil.csms.cli"}
+    ),
 }
 
 # Machines are pure: they get the time, they do no input or output, they log nothing.
