@@ -357,6 +357,24 @@ def test_faults_and_contactor_tell_what_was(
     assert says in result.stdout + result.stderr and "Traceback" not in result.stderr
 
 
+@pytest.mark.parametrize(
+    ("words", "code", "says"),
+    [
+        (["drivers"], 0, "reader        ascii_line, "),
+        (["drivers", "input"], 0, "input  gpio"),
+        (["drivers", "input", "gpio"], 0, "pin (required, a GPIO line read)"),
+        (["drivers", "contactor", "gpio"], 0, "phase_pin (may be absent, a GPIO line driven)"),
+        (["drivers", "adc", "ads1115", "--json"], 0, '"key": "full_scale_v"'),
+        (["drivers", "input", "nope"], 2, "no input driver of type 'nope'; known types: gpio"),
+        (["drivers", "metre"], 2, "no driver family 'metre'"),
+    ],
+)
+def test_drivers_tells_what_a_board_file_may_name(pilotline: Pilotline, words: list[str], code: int, says: str) -> None:
+    result = pilotline(*words)
+    assert result.returncode == code and says in result.stdout + result.stderr
+    assert not result.stdout or max(map(len, result.stdout.splitlines())) <= 80 or "--json" in words
+
+
 @pytest.mark.parametrize("word", ["evse", "=1", "ev.=1", "a=1 a.b=2"])
 def test_bench_with_words_that_are_no_pairs_says_how_to_write_them(pilotline: Pilotline, word: str) -> None:
     result = pilotline("bench", "plug_in", *word.split(" "))

@@ -59,7 +59,7 @@ LAYERS: Mapping[str, frozenset[str]] = {
             "controller.logic controller.safety controller.store controller.wiring_safety controller.wiring_station"
         ),
         "controller.cli": (
-            "controller controller.bringup controller.child controller.config controller.diagnostics controller.exits controller.local "
+            "drivers.registry controller controller.bringup controller.child controller.config controller.diagnostics controller.exits controller.local "
             "controller.ocpp controller.run controller.safe_outputs controller.streams"
         ),
         "drivers": "controller.hal controller.logic",

@@ -1,0 +1,78 @@
+"""docs/drivers.md, followed to the letter: its package's driver passes its contract and is found by its name."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from controller.config.board import boards_directory
+from drivers import registry
+from drivers.registry import ENTRY_POINT_GROUP
+
+ROOT = Path(__file__).parents[2]
+TEXT = (ROOT / "docs" / "drivers.md").read_text()
+BLOCKS = dict(re.findall(r"^```\w+ file=(\S+)\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL))
+
+pytestmark = pytest.mark.wire
+
+
+@pytest.fixture
+def package(tmp_path: Path) -> Path:
+    """The page's files, with what an installer makes of its pyproject.toml beside them."""
+    for name, text in BLOCKS.items():
+        (tmp_path / name).write_text(text)
+    project = tomllib.loads(BLOCKS["pyproject.toml"])["project"]
+    info = tmp_path / f"{project['name'].replace('-', '_')}-{project['version']}.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: {project['version']}\n")
+    points = "".join(f"{key} = {value}\n" for key, value in project["entry-points"][ENTRY_POINT_GROUP].items())
+    (info / "entry_points.txt").write_text(f"[{ENTRY_POINT_GROUP}]\n{points}")
+    return tmp_path
+
+
+def run(package: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "PYTHONPATH": f"{package}{os.pathsep}{ROOT}"}
+    return subprocess.run(
+        [sys.executable, *words], cwd=package, env=environment, capture_output=True, text=True, check=False
+    )
+
+
+def test_the_page_s_driver_passes_its_contract(package: Path) -> None:
+    result = run(package, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_acme_ups.py")
+    assert result.returncode == 0 and "5 passed" in result.stdout, result.stdout + result.stderr
+
+
+def test_a_driver_that_guesses_fails_the_page_s_tests(package: Path) -> None:
+    driver = package / "acme_ups.py"
+    driver.write_text(driver.read_text().replace("return WORDS[word]", "return True"))
+    result = run(package, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_acme_ups.py")
+    assert result.returncode == 1 and "failed" in result.stdout
+
+
+def test_the_driver_is_found_and_a_board_may_name_it(package: Path) -> None:
+    assert "acme_ups, gpio" in run(package, "-m", "controller", "drivers", "input").stdout
+    board = (boards_directory() / "reference.toml").read_text()
+    board = re.sub(r"\[mains\]\n(?:[^\[]*\n)", BLOCKS["section.toml"] + "\n", board, count=1)
+    (package / "board.toml").write_text(board)
+    (package / "pilotline.toml").write_text(
+        '[station]\nidentity = "X"\nboard = "board.toml"\n[csms]\nurl = "ws://h/"\n'
+    )
+    result = run(package, "-m", "controller", "config", "check", "--config", "pilotline.toml")
+    assert result.returncode == 0, result.stderr
+    (package / "board.toml").write_text(board.replace('path = "/run/acme/state"', "path = 5"))
+    result = run(package, "-m", "controller", "config", "check", "--config", "pilotline.toml")
+    assert result.returncode == 3 and "[mains] path = 5" in result.stderr
+
+
+def test_every_family_and_contract_of_the_page_exists() -> None:
+    rows = re.findall(r"^\| `\[.*?\| `(\w+)` \| `(\w+)` \| `(\w+)\.(\w+)` \|", TEXT, re.MULTILINE)
+    assert {family for family, *_ in rows} == set(registry.families()) - {"bus", "adc"}
+    for _, port, module, contract in rows:
+        assert f"class {port}(" in (ROOT / "controller" / "hal" / "ports.py").read_text()
+        assert f"class {contract}" in (ROOT / "hil" / "contracts" / f"{module}.py").read_text()
