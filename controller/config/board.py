@@ -296,6 +296,11 @@ class _Reader:
             return None
         return EvseBoard(**dataclasses.asdict(head), **devices)  # type: ignore[arg-type]
 
+    def _resolved(self, text: str) -> str:
+        """`{run}` is the run directory; a path that begins with a dot is beside the board file."""
+        beside = text.startswith(("./", "../"))
+        return str(self._path.parent / text) if beside else text.replace("{run}", self._run_dir)
+
     def _device(
         self, family: str, table: Table, name: str, section: str, evse: int | None = None
     ) -> DeviceSection | None:
@@ -314,9 +319,7 @@ class _Reader:
             self._mistakes.add_value(section, "type", kind, str(error))
             return None
         rest = {key: value for key, value in table.items() if key != "type"}
-        settings = read_section(
-            settings_class, rest, section, self._mistakes, replace=lambda text: text.replace("{run}", self._run_dir)
-        )
+        settings = read_section(settings_class, rest, section, self._mistakes, replace=self._resolved)
         if settings is None:
             return None
         device = DeviceSection(family, kind, name, self._mistakes.where(section), settings, evse)

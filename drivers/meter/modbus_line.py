@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from controller.hal import DeviceError, DeviceGone, DeviceSilent, ImplausibleReading
+from drivers.meter.line_trouble import trouble_of
 
 if TYPE_CHECKING:
     from pymodbus.client import AsyncModbusSerialClient
@@ -63,21 +64,28 @@ class Request:
 
 @dataclass
 class ModbusLine:
-    """The port, opened by the first request and again after it vanished. All its meters have the same line format."""
+    """The port, opened by the first request and again after it vanished. All its meters have the same line format.
+
+    longest: characters of the longest request and answer together. late_s: how long an answer that comes late is let pass.
+    """
 
     port: str
     format: LineFormat
     opened_by: str
     answer_within_s: float
+    longest: int = _LONGEST_EXCHANGE
+    late_s: float = _AFTER_TIMEOUT_S
     _client: AsyncModbusSerialClient | None = field(default=None, init=False)
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock, init=False)
     _quiet_until_s: float = field(default=0.0, init=False)
     _users: int = field(default=0, init=False)
+    _sent: bytes = field(default=b"", init=False)
+    _heard: bytes = field(default=b"", init=False)  # since `_sent`
 
     @property
     def timeout_s(self) -> float:
         """How long a request and its whole answer may take."""
-        return self.answer_within_s + _LONGEST_EXCHANGE * _BITS_PER_CHARACTER / self.format.baud
+        return self.answer_within_s + self.longest * _BITS_PER_CHARACTER / self.format.baud
 
     def join(self, unit: Unit, format: LineFormat) -> None:
         """Count one more meter. Raises DeviceError when it wants another line format than those before it."""
@@ -119,7 +127,7 @@ class ModbusLine:
         try:
             return await ask(request.start, count=request.count, device_id=unit.address)
         except ModbusException as error:
-            self._quiet_until_s = asyncio.get_running_loop().time() + _AFTER_TIMEOUT_S
+            self._quiet_until_s = asyncio.get_running_loop().time() + self.late_s
             if client.connected:
                 raise self._silent(unit) from error
             self.drop()
@@ -141,6 +149,7 @@ class ModbusLine:
             timeout=self.timeout_s,
             retries=0,
             reconnect_delay=0,
+            trace_packet=self._passes,
         )
         try:
             is_open = await client.connect()
@@ -152,6 +161,14 @@ class ModbusLine:
             raise DeviceGone(unit.device, f"{self.port} {problem}", hint)
         self._client = client
         return client
+
+    def _passes(self, is_sent: bool, data: bytes) -> bytes:
+        """Bytes go by: what came since the last request, all of it each time."""
+        if is_sent:
+            self._sent, self._heard = data, b""
+        else:
+            self._heard = data
+        return data
 
     async def _pause(self, unit: Unit) -> None:
         silence_s = max(unit.pause_s, _SILENCE_CHARACTERS * _BITS_PER_CHARACTER / self.format.baud)
@@ -173,11 +190,8 @@ class ModbusLine:
         return list(answer.registers)
 
     def _silent(self, unit: Unit) -> DeviceSilent:
-        return DeviceSilent(
-            unit.device,
-            f"no answer on {self.port} at {self.format}",
-            f"check wires A and B, address {unit.address}, baud {self.format.baud} and parity {self.format.parity}",
-        )
+        found = trouble_of(self._sent, self._heard, unit.address, f"{self.port}, {self.format}")
+        return DeviceSilent(unit.device, found.problem, f"check {found.hint}")
 
 
 def _why_not_open(port: str) -> tuple[str, str]:

@@ -23,6 +23,11 @@ A map is a TOML file (those we ship are in `models/`; a board file may name a pa
     registers = [0x48]
     scale = 1000                    # value = raw x scale; `type` and `word_order` may be given here too
 
+    [serial_number]                 # also [firmware]: what the meter says of itself; read for people, never needed
+    register = 0xFC00
+    type = "u32"                    # of the above, or "text" with `words`
+    function = 3                    # where it differs from the map's
+
 Registers are zero-based, as they go over the wire.
 """
 
@@ -43,6 +48,8 @@ _MISSING_RULES = ("all_ones", "max_positive")
 _PER_PHASE = ("voltage_v", "current_a", "phase_power_w")
 _WHOLE = ("power_w", "energy_import_wh", "energy_export_wh", "frequency_hz", "power_factor")
 _REQUIRED = ("power_w", "energy_import_wh")
+_IDENTITY = ("serial_number", "firmware")
+_MOST_REGISTERS = 125  # of any request, by the protocol
 
 
 class ModelError(Exception):
@@ -75,6 +82,25 @@ class Block:
 
 
 @dataclass(frozen=True, slots=True)
+class Label:
+    """A register in which the meter names itself. words: how many; type: a number's, or `text` (two characters a word)."""
+
+    register: int
+    words: int
+    type: str
+    function: int
+
+    def text_of(self, words: Sequence[int]) -> str:
+        """Return it as people write it; empty where the meter has nothing printable there."""
+        data = b"".join(word.to_bytes(2, "big") for word in words)
+        if self.type != "text":
+            (number,) = struct.unpack(_FORMATS[self.type], data)
+            return f"{number:g}" if isinstance(number, float) else str(number)
+        text = data.split(b"\0")[0].decode("ascii", "replace").strip()
+        return text if text.isprintable() and "\ufffd" not in text else ""
+
+
+@dataclass(frozen=True, slots=True)
 class MeterModel:
     name: str
     phases: int
@@ -87,6 +113,7 @@ class MeterModel:
     blocks: tuple[Block, ...]
     missing: tuple[str, ...]
     quantities: Mapping[str, Quantity]
+    labels: Mapping[str, Label]
 
     def decode(self, words: Mapping[int, int]) -> dict[str, tuple[float | None, ...]]:
         """Return each quantity's values, scaled; None is a value the meter marks as not measured.
@@ -149,6 +176,7 @@ def model_of(table: Mapping[str, Any], source: str) -> MeterModel:
         blocks=reader.blocks(),
         missing=reader.missing(),
         quantities=reader.quantities(),
+        labels=reader.labels(),
     )
     reader.check(model)
     if reader.mistakes:
@@ -163,7 +191,7 @@ class _Reader:
         self.mistakes: list[str] = []
         self._table = table
         top = {"name", "phases", "function", "type", "word_order", "max_registers", "pause_ms", "blocks", "missing"}
-        self._refuse_others(table, top | {"serial"} | set(_PER_PHASE) | set(_WHOLE), "")
+        self._refuse_others(table, top | {"serial"} | set(_PER_PHASE) | set(_WHOLE) | set(_IDENTITY), "")
         serial = table.get("serial")
         self._refuse_others(serial if isinstance(serial, dict) else {}, {"baud", "parity", "stop_bits"}, "serial.")
 
@@ -183,13 +211,21 @@ class _Reader:
 
     def blocks(self) -> tuple[Block, ...]:
         listed: Any = self._table.get("blocks", [])
-        if not listed or not all(_is_registers(entry) and len(entry) == 2 and entry[1] for entry in listed):
+        if (
+            not isinstance(listed, list)
+            or not listed
+            or not all(_is_registers(entry) and len(entry) == 2 and entry[1] for entry in listed)
+        ):
             self.mistakes.append("blocks must be a list of [first register, count]")
             return ()
         return tuple(Block(start, count) for start, count in listed)
 
     def missing(self) -> tuple[str, ...]:
-        rules = tuple(self._table.get("missing", ()))
+        listed = self._table.get("missing", [])
+        if not isinstance(listed, list):
+            self.mistakes.append("missing must be a list")
+            return ()
+        rules = tuple(listed)
         for rule in rules:
             if rule not in _MISSING_RULES:
                 self.mistakes.append(f"missing has {rule!r}, which is none of {', '.join(_MISSING_RULES)}")
@@ -202,6 +238,9 @@ class _Reader:
             if entry is None:
                 if name in _REQUIRED:
                     self.mistakes.append(f"[{name}] is missing")
+                continue
+            if not isinstance(entry, dict):
+                self.mistakes.append(f"[{name}] must be a section")
                 continue
             quantity = self._quantity(name, entry)
             if quantity is not None:
@@ -217,18 +256,46 @@ class _Reader:
         before = len(self.mistakes)
         if not _is_registers(registers):
             self.mistakes.append(f"{name}.registers must be a list of registers")
-        if value_type not in _FORMATS:
+        if not isinstance(value_type, str) or value_type not in _FORMATS:
             self.mistakes.append(f"{name}: type {value_type!r} is none of {', '.join(_FORMATS)}")
         if word_order not in _WORD_ORDERS:
             self.mistakes.append(f"{name}: word_order {word_order!r} is none of {', '.join(_WORD_ORDERS)}")
-        if not isinstance(scale, int | float) or scale == 0:
+        if isinstance(scale, bool) or not isinstance(scale, int | float) or not math.isfinite(scale) or scale == 0:
             self.mistakes.append(f"{name}.scale = {scale!r} is not a number other than 0")
         if len(self.mistakes) > before or registers is None:
             return None
         return Quantity(tuple(registers), str(value_type), str(word_order), float(scale))
 
+    def labels(self) -> dict[str, Label]:
+        found: dict[str, Label] = {}
+        for name in _IDENTITY:
+            entry = self._table.get(name)
+            if entry is None:
+                continue
+            if not isinstance(entry, dict):
+                self.mistakes.append(f"[{name}] must be a section")
+                continue
+            self._refuse_others(entry, {"register", "type", "words", "function"}, f"{name}.")
+            kind = entry.get("type")
+            if not isinstance(kind, str) or (kind != "text" and kind not in _FORMATS):
+                self.mistakes.append(f"{name}: type {kind!r} is none of text, {', '.join(_FORMATS)}")
+                continue
+            own = {"words": struct.calcsize(_FORMATS[kind]) // 2} if kind != "text" else {}
+            numbers = {"register": None, "words": None, "function": self._table.get("function"), **entry, **own}
+            bounds = {"register": (0, 0xFFFF), "words": (1, _MOST_REGISTERS), "function": (3, 4)}
+            for key, (low, high) in bounds.items():
+                value = numbers[key]
+                if type(value) is not int or not low <= value <= high:
+                    self.mistakes.append(f"{name}.{key} = {value!r} is not a whole number {low} to {high}")
+                    break
+            else:
+                found[name] = Label(numbers["register"], numbers["words"], kind, numbers["function"])
+        return found
+
     def check(self, model: MeterModel) -> None:
         """What concerns several keys at once."""
+        if model.max_registers > _MOST_REGISTERS:
+            self.mistakes.append(f"max_registers = {model.max_registers} is more than Modbus allows: {_MOST_REGISTERS}")
         for block in model.blocks:
             if block.count > model.max_registers:
                 self.mistakes.append(

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import struct
+import tomllib
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from controller.hal import ImplausibleReading
 from controller.logic.values import MeterReading
 from drivers.meter.modbus import reading_of
-from drivers.meter.model import ModelError, known_models, load_model
+from drivers.meter.model import Label, ModelError, known_models, load_model, model_of
+from tests.drivers.fuzzing import fuzzed
 
 VOLTS, AMPS, WATTS = (230.5, 231.25, 229.75), (16.0, 15.5, 0.25), (3688.0, 3584.5, -57.5)
 TOTAL_W, IMPORT_WH, EXPORT_WH, HZ = 7215.0, 1_234_567_800, 4_300, 50.0
@@ -208,7 +212,53 @@ VECTORS: dict[str, tuple[Image, MeterReading]] = {
     ),
 }
 
-FUNCTIONS = {"sdm630": 4, "sdm72dm_v2": 4, "sdm120": 4, "em24": 4, "em340": 4, "finder_7m38": 4}
+
+def phoenix() -> Image:
+    image: Image = {}
+    put(image, "i32", (0x00, 0x02, 0x04), whole(VOLTS, 10), low_first=True)
+    put(image, "i32", (0x0C, 0x0E, 0x10), whole(AMPS, 1000), low_first=True)
+    put(image, "i32", 0x28, round(TOTAL_W * 10), low_first=True)
+    put(image, "i32", 0x3E, IMPORT_WH // 100, low_first=True)
+    return image
+
+
+def gavazzi_single_phase() -> Image:
+    image: Image = {}
+    for at, value in ((0x00, 2305), (0x02, 16_000), (0x04, 36_880), (0x10, IMPORT_WH // 100), (0x20, EXPORT_WH // 100)):
+        put(image, "i32", at, value, low_first=True)
+    put(image, "i16", 0x0E, 990)
+    put(image, "i16", 0x0F, 500)
+    return image
+
+
+VECTORS |= {
+    "sdm72d_v1": (
+        floats({0x34: TOTAL_W, 0x48: 1_234.5, 0x4A: EXPORT_WH / 1000}),
+        replace(FLOATS, voltage_v=(), current_a=(), phase_power_w=(), frequency_hz=None),
+    ),
+    "em111": (
+        gavazzi_single_phase(),
+        replace(
+            WHOLE, voltage_v=(230.5,), current_a=(16.0,), phase_power_w=(3688.0,), power_w=3688.0, power_factor=0.99
+        ),
+    ),
+    "eem350": (
+        phoenix(),
+        replace(WHOLE, voltage_v=TENTHS, phase_power_w=(), energy_export_wh=None, frequency_hz=None),
+    ),
+}
+
+FUNCTIONS = {
+    "sdm72d_v1": 4,
+    "em111": 4,
+    "eem350": 4,
+    "sdm630": 4,
+    "sdm72dm_v2": 4,
+    "sdm120": 4,
+    "em24": 4,
+    "em340": 4,
+    "finder_7m38": 4,
+}
 
 
 def read(name: str, image: Image, phases: int = 3) -> MeterReading:
@@ -243,7 +293,17 @@ def test_the_map_asks_with_the_meters_function_code(name: str) -> None:
 
 @pytest.mark.parametrize(
     ("name", "most"),
-    [("sdm630", 80), ("sdm72dm_v2", 10), ("em24", 11), ("em340", 11), ("orno_we516", 48), ("abb_b23", 64)],
+    [
+        ("sdm630", 80),
+        ("sdm72dm_v2", 10),
+        ("em24", 11),
+        ("em340", 11),
+        ("em111", 11),
+        ("eem350", 11),
+        ("sdm72d_v1", 10),
+        ("orno_we516", 48),
+        ("abb_b23", 64),
+    ],
 )
 def test_no_request_asks_for_more_than_the_meter_gives(name: str, most: int) -> None:
     assert max(block.count for block in load_model(name).blocks) <= most
@@ -338,6 +398,70 @@ def test_a_register_outside_every_block_or_a_block_too_long_is_a_mistake(tmp_pat
         load_model(str(bad))
     assert "energy_export_wh: register 0x004a (f32) lies in no block" in str(caught.value)
     assert "block 0x0000 has 75 registers, max_registers is 60" in str(caught.value)
+
+
+_TABLES = st.recursive(
+    st.one_of(
+        st.integers(-5, 70_000), st.text(max_size=4), st.booleans(), st.floats(), st.just("f32"), st.just("text")
+    ),
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=3),
+        st.dictionaries(
+            st.sampled_from(["name", "registers", "register", "type", "words", "blocks", "baud", "power_w", "scale"]),
+            inner,
+        ),
+    ),
+    max_leaves=8,
+)
+_KEYS = (
+    "name", "phases", "function", "type", "word_order", "max_registers", "pause_ms", "blocks", "missing", "serial",
+    "power_w", "energy_import_wh", "voltage_v", "serial_number", "firmware", "other",
+)  # fmt: skip
+
+
+@fuzzed()
+@given(st.dictionaries(st.sampled_from(_KEYS), _TABLES))
+def test_any_table_is_a_map_or_is_refused_in_words(table: dict[str, object]) -> None:
+    whole = tomllib.loads((Path(__file__).parents[2] / "drivers/meter/models/sdm630.toml").read_text())
+    for given_table in (table, whole | table):
+        try:
+            model_of(given_table, "some.toml")
+        except ModelError as error:
+            assert all(line.startswith("some.toml: ") for line in str(error).splitlines())
+
+
+@pytest.mark.parametrize(
+    ("section", "told"),
+    [
+        ('[serial_number]\nregister = 1\ntype = "u33"', "serial_number: type 'u33' is none of text, u16"),
+        (
+            '[serial_number]\nregister = -1\ntype = "u32"',
+            "serial_number.register = -1 is not a whole number 0 to 65535",
+        ),
+        ('[firmware]\nregister = 1\ntype = "text"', "firmware.words = None is not a whole number 1 to 125"),
+        ('[firmware]\nregister = 1\ntype = "u16"\nfunction = 6', "firmware.function = 6 is not a whole number 3 to 4"),
+        ('[firmware]\nregister = 1\ntype = "u16"\ncolour = 1', "unknown key firmware.colour"),
+    ],
+)
+def test_a_mistake_in_an_identity_register_is_told(tmp_path: Path, section: str, told: str) -> None:
+    text = (Path(__file__).parents[2] / "drivers/meter/models/em24.toml").read_text()
+    (tmp_path / "x.toml").write_text(f"{text}\n{section}\n")
+    with pytest.raises(ModelError) as caught:
+        load_model(str(tmp_path / "x.toml"))
+    assert told in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("label", "words", "text"),
+    [
+        (Label(0, 2, "u32", 3), [0x0001, 0x0002], "65538"),
+        (Label(0, 3, "text", 3), [0x4142, 0x4320, 0x0000], "ABC"),
+        (Label(0, 2, "text", 3), [0xFFFF, 0xFFFF], ""),
+        (Label(0, 2, "f32", 3), [0x3FC0, 0x0000], "1.5"),
+    ],
+)
+def test_what_a_meter_says_of_itself_is_written_as_people_write_it(label: Label, words: list[int], text: str) -> None:
+    assert label.text_of(words) == text
 
 
 def test_a_map_that_is_not_there_or_no_toml_names_the_file(tmp_path: Path) -> None:

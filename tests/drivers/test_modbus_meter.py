@@ -16,7 +16,7 @@ from controller.hal import DeviceError, DeviceGone, DeviceSilent, ImplausibleRea
 from drivers import registry
 from drivers.bus import Buses
 from drivers.meter.modbus import ModbusMeter
-from drivers.mock.sdm630_peer import MeterFace, Sdm630Peer
+from drivers.mock.sdm630_peer import MeterFace, Sdm630Peer, with_crc
 from hil.contracts.energy_meter import EnergyMeterContract
 from tests.drivers.driver_rig import section
 from tests.drivers.pty_link import PtyLink
@@ -124,9 +124,67 @@ async def test_bad_frames_only_are_silence_that_names_what_to_check(rig: Rig) ->
     with pytest.raises(DeviceSilent) as caught:
         await rig.meter.read()
     assert str(caught.value) == (
-        f"Eastron SDM630 on {rig.link.path} address 1: no answer on {rig.link.path} at 9600 baud 8N1 "
-        "(check wires A and B, address 1, baud 9600 and parity N)"
+        f"Eastron SDM630 on {rig.link.path} address 1: 157 bytes came that are no answer (checksum) at {rig.link.path}, "
+        "9600 baud 8N1 (check baud and parity of the meter; a second meter with the same address; termination and shield of "
+        "the line)"
     )
+
+
+async def test_a_silent_meter_names_wires_address_and_settings(rig: Rig) -> None:
+    rig.silence(True)
+    with pytest.raises(DeviceSilent) as caught:
+        await rig.meter.read()
+    assert str(caught.value) == (
+        f"Eastron SDM630 on {rig.link.path} address 1: no answer at {rig.link.path}, 9600 baud 8N1 "
+        "(check wires A and B, address 1, baud and parity)"
+    )
+
+
+class Chatty:
+    """Something else that talks on the line whenever we ask; `before`: ahead of the meter's answer."""
+
+    def __init__(self, line: Line, says: Callable[[bytes], bytes]) -> None:
+        self._line = line
+        self._says = says
+        self._now: list[bytes] = []
+
+    def receive(self, data: bytes, now: float) -> None:
+        self._now.append(self._says(data))
+        self._line.receive(data, now)
+
+    def deadline(self) -> float | None:
+        return 0.0 if self._now else self._line.deadline()
+
+    def take(self, now: float) -> bytes:
+        said, self._now = b"".join(self._now), []
+        return said + self._line.take(now)
+
+
+async def test_an_adapter_that_echoes_is_read_all_the_same(rig: Rig) -> None:
+    rig.link.peer = Chatty(rig.line, lambda data: data)
+    assert (await rig.meter.read()).energy_import_wh == 1000
+    meter = rig.build(model="sdm72dm_v2")
+    assert (await meter.read()).energy_import_wh == 1000
+
+
+@pytest.mark.parametrize(
+    ("says", "told"),
+    [
+        (lambda data: data, "hears only its own request: the adapter echoes, the meter is silent"),
+        (lambda data: with_crc(bytes.fromhex("1e0400000002")), "another master is on the line: it asks address 30"),
+        (lambda data: with_crc(bytes.fromhex("07040400000001")), "address 7 answers instead"),
+        (lambda data: b"\xff\x00\xfe\x80", "4 bytes came that are no answer (checksum)"),
+    ],
+    ids=["echo", "two masters", "another address", "noise"],
+)
+async def test_what_comes_instead_of_an_answer_is_told_apart(
+    rig: Rig, says: Callable[[bytes], bytes], told: str
+) -> None:
+    rig.silence(True)
+    rig.link.peer = Chatty(rig.line, says)
+    with pytest.raises(DeviceSilent) as caught:
+        await rig.meter.read()
+    assert told in str(caught.value)
 
 
 async def test_a_meter_that_refuses_the_registers_asks_for_the_model(rig: Rig) -> None:

@@ -43,6 +43,7 @@ LAYERS: Mapping[str, frozenset[str]] = {
         "controller.wiring_station": (
             "controller.logic controller.hal controller.clock controller.config drivers.registry drivers.bus"
         ),
+        "controller.wiring_meter": "controller.config controller.hal controller.logic drivers.registry drivers.bus drivers.meter",
         "controller.station": (
             "controller.logic controller.hal controller.clock controller.ipc controller.config controller.notify "
             "controller.diagnostics controller.local controller.ocpp controller.signals controller.store "
@@ -59,7 +60,7 @@ LAYERS: Mapping[str, frozenset[str]] = {
             "controller.logic controller.safety controller.store controller.wiring_safety controller.wiring_station"
         ),
         "controller.cli": (
-            "drivers.registry controller controller.bringup controller.child controller.config controller.diagnostics controller.exits controller.local "
+            "drivers.registry controller controller.hal controller.wiring_meter controller.bringup controller.child controller.config controller.diagnostics controller.exits controller.local "
             "controller.ocpp controller.run controller.safe_outputs controller.streams"
         ),
         "drivers": "controller.hal controller.logic",
