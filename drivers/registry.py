@@ -42,6 +42,9 @@ _BUILT_IN: Mapping[str, Mapping[str, str]] = {
     "reader": {
         "pn532": "drivers.rfid.pn532:Pn532",
         "ascii_line": "drivers.rfid.ascii_line:AsciiLine",
+        "rdm6300": "drivers.rfid.rdm6300:Rdm6300",
+        "twn4": "drivers.rfid.twn4:Twn4",
+        "keyboard": "drivers.rfid.evdev:KeyboardReader",
     },
 }
 

@@ -85,25 +85,31 @@ class AsciiLine:
 
     def token_of(self, text: str) -> str | None:
         """Return a line's idToken, or None (and a log entry without the text) when it cannot be one."""
-        uid = self._uid_of(text)
-        if self._settings.content == "text":
-            token = self._settings.prefix + text
-        elif uid is None:
-            log.warning("%s: a line of %d characters is no %s UID", self._device, len(text), self._settings.content)
-            return None
-        else:
-            token = self._spelling.of(uid)
-        if len(token) > _LONGEST_TOKEN:
-            log.warning("%s: a token of %d characters is longer than %d", self._device, len(token), _LONGEST_TOKEN)
-            return None
-        return token
+        return token_of_line(text, self._settings.content, self._spelling, self._device)
 
-    def _uid_of(self, text: str) -> bytes | None:
-        if self._settings.content == "hex" and _HEX.fullmatch(text):
-            return bytes.fromhex(text)
-        if self._settings.content == "decimal" and text.isdecimal():
-            number = int(text)
-            for length in _UID_LENGTHS:
-                if number < 1 << 8 * length:
-                    return number.to_bytes(length, "big")
+
+def token_of_line(text: str, content: str, spelling: Spelling, device: str) -> str | None:
+    """Return what a line of text is as an idToken. content: `text`, `hex` or `decimal`. None and a log entry where it is none."""
+    uid = _uid_of(text, content)
+    if content == "text":
+        token = spelling.prefix + text
+    elif uid is None:
+        log.warning("%s: a line of %d characters is no %s UID", device, len(text), content)
         return None
+    else:
+        token = spelling.of(uid)
+    if len(token) > _LONGEST_TOKEN:
+        log.warning("%s: a token of %d characters is longer than %d", device, len(token), _LONGEST_TOKEN)
+        return None
+    return token
+
+
+def _uid_of(text: str, content: str) -> bytes | None:
+    if content == "hex" and _HEX.fullmatch(text):
+        return bytes.fromhex(text)
+    if content == "decimal" and text.isdecimal() and text.isascii():
+        number = int(text)
+        for length in _UID_LENGTHS:
+            if number < 1 << 8 * length:
+                return number.to_bytes(length, "big")
+    return None

@@ -28,6 +28,7 @@ TESTS = (
     "tests/logic_safety/test_duty.py",
     "tests/logic_safety/test_plateau.py",
     "tests/logic_safety/test_parts.py",
+    "tests/logic_safety/test_parts_model.py",
     "tests/logic_safety/test_machine.py",
     "tests/logic_safety/test_search.py",
     "tests/safety/test_sequences.py",

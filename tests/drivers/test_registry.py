@@ -26,7 +26,8 @@ def test_every_listed_driver_loads_and_declares_documented_settings(family: str,
 
 def test_an_unknown_type_names_those_there_are() -> None:
     with pytest.raises(
-        registry.UnknownDriver, match=r"no reader driver of type 'pn531'; known types: ascii_line, pn532"
+        registry.UnknownDriver,
+        match=r"no reader driver of type 'pn531'; known types: ascii_line, keyboard, pn532, rdm6300, twn4",
     ):
         registry.settings_of("reader", "pn531")
 
