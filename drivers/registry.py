@@ -36,8 +36,8 @@ _BUILT_IN: Mapping[str, Mapping[str, str]] = {
     "temperature": {"ntc": "drivers.temperature.ntc:Ntc"},
     "phase_sense": {"rms": "drivers.phase_sense.rms:RmsPhaseSense"},
     "contactor": {"gpio": "drivers.contactor.gpio:GpioContactor"},
-    "lock": {"motor": "drivers.lock.motor:MotorLock"},
-    "residual": {"gpio": "drivers.residual.gpio:GpioResidual"},
+    "lock": {"motor": "drivers.lock.motor:MotorLock", "solenoid": "drivers.lock.solenoid:SolenoidLock"},
+    "residual": {"gpio": "drivers.residual.gpio:GpioResidual", "rdc_dd": "drivers.residual.rdc_dd:RdcDd"},
     "meter": {"modbus": "drivers.meter.modbus:ModbusMeter"},
     "reader": {
         "pn532": "drivers.rfid.pn532:Pn532",
