@@ -33,7 +33,7 @@ _BUILT_IN: Mapping[str, Mapping[str, str]] = {
     "pilot_driver": {"sysfs_pwm": "drivers.pilot.sysfs_pwm:SysfsPwm"},
     "pilot_sense": {"held": "drivers.pilot.held:HeldPilot"},
     "proximity": {"divider": "drivers.pilot.proximity_divider:ProximityDivider"},
-    "temperature": {"ntc": "drivers.temperature.ntc:Ntc"},
+    "temperature": {"ntc": "drivers.temperature.ntc:Ntc", "w1": "drivers.temperature.w1:W1"},
     "phase_sense": {"rms": "drivers.phase_sense.rms:RmsPhaseSense"},
     "contactor": {"gpio": "drivers.contactor.gpio:GpioContactor"},
     "lock": {"motor": "drivers.lock.motor:MotorLock", "solenoid": "drivers.lock.solenoid:SolenoidLock"},
