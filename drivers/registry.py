@@ -26,6 +26,7 @@ _BUILT_IN: Mapping[str, Mapping[str, str]] = {
         "gpio_page": "drivers.mock.gpio_page:GpioPageBus",
         "smbus": "drivers.bus.i2c:SmbusBus",
         "i2c_page": "drivers.mock.i2c_page:I2cPageBus",
+        "spidev": "drivers.bus.spi:SpidevBus",
     },
     "adc": {"ads1115": "drivers.bus.ads1115:Ads1115"},
     "watchdog": {"one_shot": "drivers.watchdog.one_shot:OneShot"},
@@ -42,6 +43,12 @@ _BUILT_IN: Mapping[str, Mapping[str, str]] = {
     "reader": {
         "pn532": "drivers.rfid.pn532:Pn532",
         "ascii_line": "drivers.rfid.ascii_line:AsciiLine",
+    },
+    "indicator": {
+        "leds": "drivers.indicator.leds:Leds",
+        "ws281x": "drivers.indicator.ws281x:Ws281x",
+        "hd44780": "drivers.indicator.hd44780:Hd44780",
+        "ssd1306": "drivers.indicator.ssd1306:Ssd1306",
     },
 }
 
