@@ -29,7 +29,7 @@ _log = logging.getLogger(__name__)
 MAINS = {"bench": "hil.bench.main", "safety": "controller.safety.main", "station": "controller.station.main"}
 
 # The safety process needs none of the station's devices, nor the libraries behind them.
-STATION_DEVICES = ("meter", "reader")
+STATION_DEVICES = ("meter", "reader", "indicator")
 
 Main = Callable[[StationConfig, BoardConfig, Callable[[], None]], int]
 

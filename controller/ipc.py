@@ -16,6 +16,7 @@ from controller.logic.evse import (
     EvseFacts,
     FaultReset,
     Heartbeat,
+    LimitContact,
     LockState,
     LockWish,
     Measurements,
@@ -193,6 +194,7 @@ _FIELDS: dict[str, tuple[Callable[..., Message], dict[str, _Reader]]] = {
             "under_load_opens": _COUNT,
             "temperature_c": _or_none(_number(-273.0, 1e3)),
             "thermal_a": _or_none(_number(0.0, MOST_A)),
+            "limit_contact": LimitContact,
         },
     ),
 }

@@ -34,6 +34,7 @@ def build_safety(board: BoardConfig) -> SafetyWiring:
             watchdog=_build(board.watchdog, buses),
             mains=_build(board.mains, buses),
             estop=_build(board.estop, buses),
+            limit=_build(board.limit.contact if board.limit is not None else None, buses),
         )
     except BaseException:
         buses.close()
@@ -60,6 +61,8 @@ def evse_config(evse: EvseBoard, period_s: float) -> EvseConfig:
         switches_phases=evse.phase_switching,
         phase_wait_s=float(evse.phase_wait_s),
         wake_up=None if evse.wake_up == "off" else PilotOutput(evse.wake_up),
+        unlocks_without_mains=evse.unlock_on_mains_loss,
+        rcd_outputs=1 if residual is None or getattr(residual.settings, "trip_30ma_pin", None) is None else 2,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from controller.hal import EnergyMeter, TokenReader
+from controller.hal import EnergyMeter, Indicator, TokenReader
 from drivers import registry
 from drivers.bus import Buses
 
@@ -15,11 +15,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class StationDevices:
-    """Meters by EVSE id; readers with the EVSE each belongs to, None for all. `buses.close()` lets go of shared ports."""
+    """Meters by EVSE id; readers and indicators with the EVSE each belongs to, None for all.
+
+    `buses.close()` lets go of shared ports.
+    """
 
     meters: dict[int, EnergyMeter]
     readers: tuple[tuple[TokenReader, int | None], ...]
     buses: Buses
+    indicators: tuple[tuple[Indicator, int | None], ...] = ()
 
 
 def build_station_devices(board: BoardConfig) -> StationDevices:
@@ -28,7 +32,8 @@ def build_station_devices(board: BoardConfig) -> StationDevices:
     try:
         meters = {evse.id: registry.build(evse.meter, buses) for evse in board.evses if evse.meter is not None}
         readers = tuple((registry.build(section, buses), section.evse) for section in board.readers)
+        indicators = tuple((registry.build(section, buses), section.evse) for section in board.indicators)
     except BaseException:
         buses.close()
         raise
-    return StationDevices(meters, readers, buses)
+    return StationDevices(meters, readers, buses, indicators)

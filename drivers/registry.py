@@ -26,6 +26,7 @@ _BUILT_IN: Mapping[str, Mapping[str, str]] = {
         "gpio_page": "drivers.mock.gpio_page:GpioPageBus",
         "smbus": "drivers.bus.i2c:SmbusBus",
         "i2c_page": "drivers.mock.i2c_page:I2cPageBus",
+        "spidev": "drivers.bus.spi:SpidevBus",
     },
     "adc": {"ads1115": "drivers.bus.ads1115:Ads1115"},
     "watchdog": {"one_shot": "drivers.watchdog.one_shot:OneShot"},
@@ -33,11 +34,11 @@ _BUILT_IN: Mapping[str, Mapping[str, str]] = {
     "pilot_driver": {"sysfs_pwm": "drivers.pilot.sysfs_pwm:SysfsPwm"},
     "pilot_sense": {"held": "drivers.pilot.held:HeldPilot"},
     "proximity": {"divider": "drivers.pilot.proximity_divider:ProximityDivider"},
-    "temperature": {"ntc": "drivers.temperature.ntc:Ntc"},
+    "temperature": {"ntc": "drivers.temperature.ntc:Ntc", "w1": "drivers.temperature.w1:W1"},
     "phase_sense": {"rms": "drivers.phase_sense.rms:RmsPhaseSense"},
     "contactor": {"gpio": "drivers.contactor.gpio:GpioContactor"},
-    "lock": {"motor": "drivers.lock.motor:MotorLock"},
-    "residual": {"gpio": "drivers.residual.gpio:GpioResidual"},
+    "lock": {"motor": "drivers.lock.motor:MotorLock", "solenoid": "drivers.lock.solenoid:SolenoidLock"},
+    "residual": {"gpio": "drivers.residual.gpio:GpioResidual", "rdc_dd": "drivers.residual.rdc_dd:RdcDd"},
     "meter": {"modbus": "drivers.meter.modbus:ModbusMeter"},
     "reader": {
         "pn532": "drivers.rfid.pn532:Pn532",
@@ -45,6 +46,12 @@ _BUILT_IN: Mapping[str, Mapping[str, str]] = {
         "rdm6300": "drivers.rfid.rdm6300:Rdm6300",
         "twn4": "drivers.rfid.twn4:Twn4",
         "keyboard": "drivers.rfid.evdev:KeyboardReader",
+    },
+    "indicator": {
+        "leds": "drivers.indicator.leds:Leds",
+        "ws281x": "drivers.indicator.ws281x:Ws281x",
+        "hd44780": "drivers.indicator.hd44780:Hd44780",
+        "ssd1306": "drivers.indicator.ssd1306:Ssd1306",
     },
 }
 

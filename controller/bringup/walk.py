@@ -187,7 +187,7 @@ class EvseWalk:
         if residual is None:
             self._found(not_built(step, evse.id, f"upstream: {evse.upstream_rcd}"))
             return
-        trip = wires.line(evse.residual, "trip_pin")
+        trip = wires.line(evse.residual, "trip_pin", "trip_6ma_pin", "trip_30ma_pin")
         if residual.has_error():
             where = wires.line(evse.residual, "error_pin")
             self._found(
@@ -202,7 +202,7 @@ class EvseWalk:
             return
         residual.test(True)
         try:
-            took = await self._until(residual.is_tripped, RCD_TRIPS_S)
+            took = await self._until(lambda: residual.is_tripped() and not residual.is_partly_tripped(), RCD_TRIPS_S)
         finally:
             residual.test(False)
         if took is None:
@@ -238,7 +238,7 @@ class EvseWalk:
             lock.drive(LockMotion.REST)
             step, expected = f"lock: {motion.value}", f"feedback within {LOCK_PULSE_S:.1f} s"
             if took is None:
-                check = f"the motor and its supply, {wires.line(evse.lock, key)}, then the switch: {feedback}"
+                check = f"the lock and its supply, {wires.line(evse.lock, key, 'pin')}, then the switch: {feedback}"
                 self._found(failed(step, evse.id, "the feedback does not follow", expected, check))
                 return
             self._found(passed(step, evse.id, f"after {took * 1000:.0f} ms", expected))

@@ -33,7 +33,7 @@ verbs:
       diode cp_short pp_ohm rcd weld stuck_open mirror lock_jam ground
       over_temperature over_current under_voltage over_voltage
       meter_silent meter_garbage meter_address meter_value
-      and, without evse: mains estop adc
+      and, without evse: mains estop limit adc
       fault kind=reader_gone value=pn532   a card reader (or: value=line)
   network up=false                 the way to the CSMS is cut (only where the
                                    station goes through the bench: see below)

@@ -11,7 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from controller.config.crosscheck import check_channels, check_pins, check_ports, check_references
+from controller.config.crosscheck import (
+    check_channels,
+    check_display_buses,
+    check_pins,
+    check_ports,
+    check_references,
+)
 from controller.config.reader import (
     ConfigError,
     Mistakes,
@@ -44,6 +50,7 @@ _EVSE_DEVICES = (
     "phase_sense",
     "meter",
 )
+_SECTIONS = ("board", "bus", "adc", "watchdog", "mains", "estop", "limit", "evse", "reader", "indicator")
 _FAMILIES = {"ground": "input"}  # of drivers, where the section's name says what it is for
 _REQUIRED_DEVICES = ("pilot_driver", "pilot_sense", "contactor")
 
@@ -65,6 +72,7 @@ class EvseBoard:
     """One EVSE. cable_a: of the attached cable. upstream_rcd: the protective device where `residual` is None.
 
     wake_up: off, E or F. phase_wait_s: from the switch of phases to the next PWM. contactor_cycles, contactor_breaks: rated life.
+    unlock_on_mains_loss: once proven open.
     """
 
     id: int
@@ -80,6 +88,7 @@ class EvseBoard:
     phase_wait_s: int
     contactor_cycles: int
     contactor_breaks: int
+    unlock_on_mains_loss: bool
     pilot_driver: DeviceSection
     pilot_sense: DeviceSection
     proximity: DeviceSection | None
@@ -90,6 +99,15 @@ class EvseBoard:
     ground: DeviceSection | None
     phase_sense: DeviceSection | None
     meter: DeviceSection | None
+
+
+@dataclass(frozen=True, slots=True)
+class LimitBoard:
+    """A contact by which somebody else limits all EVSEs together, while it is active: in amperes per phase or in watts."""
+
+    contact: DeviceSection
+    amps: float | None
+    watts: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +125,8 @@ class BoardConfig:
     bench: bool
     period_ms: int = 10
     path: Path = Path()
+    limit: LimitBoard | None = None
+    indicators: tuple[DeviceSection, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +169,29 @@ class _EvseSection:
     contactor_breaks: int = setting(
         "The same for openings under load.", default=5_000, low=10, high=10_000_000, unit="openings under load"
     )
+    unlock_on_mains_loss: bool = setting(
+        "Whether the lock lets the cable go in a power cut, once the contactor is proven open. Needs [mains], and a supply that "
+        "lasts for it.",
+        default=False,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _LimitSection:
+    amps: float | None = setting(
+        "The most for all EVSEs together, per phase, while the contact is active.",
+        default=None,
+        low=0,
+        high=1000,
+        unit="A",
+    )
+    watts: float | None = setting(
+        "The most for all EVSEs together while the contact is active.", default=None, low=0, high=1000000, unit="W"
+    )
+
+    def __post_init__(self) -> None:
+        if (self.amps is None) is (self.watts is None):
+            raise ValueError("give either 'amps' or 'watts': what is allowed while the contact is active")
 
 
 def boards_directory() -> Path:
@@ -205,7 +248,7 @@ class _Reader:
 
     def board(self) -> BoardConfig | None:
         table, mistakes = self._table, self._mistakes
-        check_keys(table, ("board", "bus", "adc", "watchdog", "mains", "estop", "evse", "reader"), "", mistakes)
+        check_keys(table, _SECTIONS, "", mistakes)
         if "board" not in table:
             mistakes.add("", "the section [board] with at least a name is missing")
         head = read_section(_BoardSection, subtable(table, "board", "", mistakes), "board", mistakes)
@@ -214,13 +257,12 @@ class _Reader:
         watchdog = self._single("watchdog", "watchdog")
         mains = self._single("mains", "input")
         estop = self._single("estop", "input")
+        limit = self._limit()
         evse_tables = list_of_tables(table, "evse", "", mistakes)
         evses = [self._evse(each, index) for index, each in enumerate(evse_tables, 1)]
         known = [each["id"] for each in evse_tables if isinstance(each.get("id"), int)]
-        readers = [
-            self._reader(each, index, known)
-            for index, each in enumerate(list_of_tables(table, "reader", "", mistakes), 1)
-        ]
+        readers = self._listed("reader", known)
+        indicators = self._listed("indicator", known)
         if not evse_tables:
             mistakes.add("", "a board needs at least one [[evse]]")
         if len(known) == len(evses) and sorted(known) != list(range(1, len(known) + 1)):
@@ -229,6 +271,11 @@ class _Reader:
         check_references(self._devices, {family: list(table.get(family, ())) for family in ("bus", "adc")}, mistakes)
         check_ports(self._devices, mistakes)
         check_channels(self._devices, mistakes)
+        check_display_buses(self._devices, mistakes)
+        for evse in evses:
+            if evse is not None and evse.unlock_on_mains_loss and mains is None:
+                rule = "needs the section [mains]: without it nobody knows when mains is absent"
+                mistakes.add_value(f"evse.{evse.id}", "unlock_on_mains_loss", True, rule)
         if mistakes.lines or head is None:
             return None
         return BoardConfig(
@@ -239,10 +286,12 @@ class _Reader:
             mains=mains,
             estop=estop,
             evses=tuple(sorted((evse for evse in evses if evse is not None), key=lambda evse: evse.id)),
-            readers=tuple(reader for reader in readers if reader is not None),
+            readers=readers,
             bench=head.bench,
             period_ms=head.period_ms,
             path=self._path.absolute(),
+            limit=limit,
+            indicators=indicators,
         )
 
     def _named(self, family: str) -> tuple[DeviceSection, ...]:
@@ -260,14 +309,31 @@ class _Reader:
             return None
         return self._device(family, subtable(self._table, key, "", self._mistakes), key, key)
 
-    def _reader(self, table: Table, index: int, known: list[int]) -> DeviceSection | None:
-        section = f"reader.{index}"
+    def _limit(self) -> LimitBoard | None:
+        table = subtable(self._table, "limit", "", self._mistakes)
+        if "limit" not in self._table:
+            return None
+        own = {field.name for field in dataclasses.fields(_LimitSection)}
+        given = {key: value for key, value in table.items() if key in own}
+        head = read_section(_LimitSection, given, "limit", self._mistakes)
+        rest = {key: value for key, value in table.items() if key not in own}
+        contact = self._device("input", rest, "limit", "limit")
+        return LimitBoard(contact, head.amps, head.watts) if head is not None and contact is not None else None
+
+    def _listed(self, family: str, known: list[int]) -> tuple[DeviceSection, ...]:
+        """Return the devices of a `[[family]]` list. known: ids of the EVSEs, of which each may name one as its own."""
+        tables = list_of_tables(self._table, family, "", self._mistakes)
+        found = [self._of_evse(family, each, index, known) for index, each in enumerate(tables, 1)]
+        return tuple(device for device in found if device is not None)
+
+    def _of_evse(self, family: str, table: Table, index: int, known: list[int]) -> DeviceSection | None:
+        section = f"{family}.{index}"
         evse = table.get("evse")
         if evse is not None and (isinstance(evse, bool) or evse not in known):
             self._mistakes.add_value(section, "evse", evse, f"must be the id of an [[evse]]: {shown(known)}")
             return None
         rest = {key: value for key, value in table.items() if key != "evse"}
-        return self._device("reader", rest, f"reader {index}", section, evse)
+        return self._device(family, rest, f"{family} {index}", section, evse)
 
     def _evse(self, table: Table, index: int) -> EvseBoard | None:
         mistakes = self._mistakes
@@ -333,6 +399,8 @@ def _check_connector(head: _EvseSection, table: Table, section: str, mistakes: M
         for family in ("proximity", "lock"):
             if family in table:
                 mistakes.add(section, f"tethered = true: an attached cable has no [evse.{family}]; remove it")
+        if head.unlock_on_mains_loss:
+            mistakes.add_value(section, "unlock_on_mains_loss", True, "an attached cable has no lock of ours")
         if head.cable_a is None:
             mistakes.add(section, "tethered = true: 'cable_a' is missing: the current capacity of the attached cable")
     else:

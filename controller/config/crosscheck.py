@@ -45,6 +45,18 @@ def check_references(devices: list[DeviceSection], names: Mapping[str, list[str]
                 mistakes.lines.append(f"{device.where} {key} = {shown(target)}: {problem}")
 
 
+def check_display_buses(devices: list[DeviceSection], mistakes: Mistakes) -> None:
+    """A display's hundreds of bytes would hold up the safety loop's conversions: it has an I2C bus of its own."""
+    converters = {getattr(device.settings, "bus", ""): device for device in devices if device.family == "adc"}
+    for device in devices:
+        bus = getattr(device.settings, "bus", None)
+        if device.family == "indicator" and bus in converters:
+            rule = (
+                f"the bus is that of {converters[bus].where}; give the display another (dtoverlay=i2c-gpio makes one)"
+            )
+            mistakes.lines.append(f"{device.where} bus = {shown(bus)}: {rule}")
+
+
 def check_ports(devices: list[DeviceSection], mistakes: Mistakes) -> None:
     """Two devices share a serial port only with different bus addresses."""
     owners: dict[str, list[tuple[object, DeviceSection]]] = {}

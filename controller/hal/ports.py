@@ -6,11 +6,15 @@ station are asynchronous. Every method may raise `DeviceError`; a caller treats 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from controller.logic.values import MeterReading
+
+if TYPE_CHECKING:
+    from controller.logic.indication import Shown  # with the session's machine, which the safety process does not need
 
 # --- of the safety loop: synchronous -------------------------------------------------------------------------------------
 
@@ -118,9 +122,10 @@ class LockMotion(StrEnum):
 
 
 class ConnectorLock(Protocol):
-    """A lock motor with feedback. The pulse length is the caller's to time."""
+    """A lock with feedback. The pulse length is the caller's to time."""
 
-    def drive(self, motion: LockMotion) -> None: ...
+    def drive(self, motion: LockMotion) -> None:
+        """REST stops a motor; a solenoid stays where the last motion put it, and never unlocks by it."""
 
     def is_locked(self) -> bool: ...
 
@@ -128,7 +133,11 @@ class ConnectorLock(Protocol):
 class ResidualCurrent(Protocol):
     """A residual-current monitor whose trip also gates the relay in hardware."""
 
-    def is_tripped(self) -> bool: ...
+    def is_tripped(self) -> bool:
+        """Whether any trip output is active."""
+
+    def is_partly_tripped(self) -> bool:
+        """Whether of several trip outputs some are active and others are not; False where there is one."""
 
     def has_error(self) -> bool: ...
 
@@ -180,3 +189,17 @@ class TokenReader(Protocol):
         """
 
     async def close(self) -> None: ...
+
+
+class Indicator(Protocol):
+    """Lights or a display that tell people at the station what it is doing."""
+
+    async def show(self, shown: Sequence[Shown], now: float) -> float | None:
+        """Show this from now on. Return when to be called again although nothing changed (a light that blinks), None: not at all.
+
+        shown: at least one EVSE. now: monotonic. Opens the device on first use and again after it vanished; holds up the event
+        loop for a few ms at a time at most. Raises DeviceError.
+        """
+
+    async def close(self) -> None:
+        """Show nothing any more. Raises DeviceError."""

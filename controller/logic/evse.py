@@ -55,6 +55,14 @@ class LockState(StrEnum):
     JAMMED = "jammed"
 
 
+class LimitContact(StrEnum):
+    """The contact by which somebody else, such as the grid's operator, limits the station."""
+
+    INACTIVE = "inactive"  # or the board has none
+    ACTIVE = "active"
+    UNREADABLE = "unreadable"  # counts as active
+
+
 @dataclass(frozen=True, slots=True)
 class EvseFacts:
     """Everything the station may know of one EVSE: a snapshot, sent on every change and at least twice a second.
@@ -67,7 +75,7 @@ class EvseFacts:
     (rows of `logic/faults.py`). blocked_by: why the contactor is not closed, plain words, most important first; empty
     when closed. cycles: closes counted since start. under_load_opens: forced breaks under load since start.
     temperature_c: of the enclosure, None without a sensor or a credible reading. thermal_a: what warmth allows, None while it
-    limits nothing.
+    limits nothing. limit_contact: of the whole board.
     """
 
     evse_id: int
@@ -91,6 +99,7 @@ class EvseFacts:
     under_load_opens: int = 0
     temperature_c: float | None = None
     thermal_a: float | None = None
+    limit_contact: LimitContact = LimitContact.INACTIVE
 
     @property
     def is_energised(self) -> bool:

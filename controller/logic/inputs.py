@@ -39,6 +39,7 @@ class Inputs:
     mirror: Mirror = Mirror.UNKNOWN
     locked: Level = Level.NO
     rcd_tripped: Level = Level.NO
+    rcd_partly_tripped: Level = Level.NO  # of two trip outputs one is active, the other is not
     rcd_error: Level = Level.NO
     estop_pressed: Level = Level.NO
     mains_absent: Level = Level.NO
@@ -48,4 +49,5 @@ class Inputs:
     current_a: tuple[float, ...] = ()  # sensed by the board itself, not what a permit carries
     voltage_v: tuple[float, ...] = ()
     phases_at_s: float = float("-inf")
+    limit_active: Level = Level.NO  # the contact by which somebody else limits the current
     outputs_failed: Level = Level.NO  # a write to this EVSE's pilot, contactor or lock raised in the last pass

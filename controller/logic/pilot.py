@@ -19,6 +19,8 @@ Rules (sequence numbers: IEC 61851-1:2017 Table A.6; invariants: `logic/invarian
 8. Phases are chosen for a vehicle when it is first offered current. Where the board switches them under way: X1, the vehicle has its
    6 s, open, proven open, switch, wait, PWM.
 9. A vehicle that was offered current for 30 s and never asked is woken once, where the board says so: F or E for 4 s, X1 for 0.75 s, PWM.
+10. Without mains for 0.5 s the cable is let go, where the board says so: on what the supercap still has, and only once the contactor is
+   proven open.
 """
 
 from __future__ import annotations
@@ -31,6 +33,7 @@ from controller.logic.contactor import MirrorWatch
 from controller.logic.duty import LEAST_A, current_for_duty, duty_for_current
 from controller.logic.evse import (
     EvseFacts,
+    LimitContact,
     LockState,
     Permit,
     PilotOutput,
@@ -67,6 +70,7 @@ CODING_BAD_S = 1.0
 DROWSY_S = 30.0  # offered current for so long without asking
 WAKE_S = 4.0
 AFTER_WAKING_S = 0.750
+MAINS_GONE_S = 0.500  # a flicker opens, but lets no cable go
 PWM_DEAD_V = 0.0  # a low plateau above this is no low plateau at all
 
 
@@ -140,6 +144,11 @@ PULSING = frozenset({Supply.OFFERING, Supply.CLOSING, Supply.CLOSED, Supply.PAUS
 _BLINDING = frozenset(
     {Supply.SHOWING_FAULT, Supply.WAKING}
 )  # the line shows our own F or E, and nothing of the vehicle
+_CONTACTS = {
+    Level.NO: LimitContact.INACTIVE,
+    Level.YES: LimitContact.ACTIVE,
+    Level.UNKNOWN: LimitContact.UNREADABLE,
+}
 _UNSEEN_STATES = frozenset({PilotState.E, PilotState.F, PilotState.INVALID})
 
 
@@ -149,7 +158,8 @@ class EvseConfig:
 
     upstream_rcd: named where the board has no monitor of its own. longest_lease_s: a permit is never believed for longer.
     switches_phases: also with a vehicle plugged in; phase_wait_s: from the switch to the PWM. wake_up: what a sleeping vehicle is
-    shown, E or F; None: it is let sleep.
+    shown, E or F; None: it is let sleep. unlocks_without_mains: the lock lets the cable go once mains is absent. rcd_outputs: trip
+    outputs of the monitor, 1 or 2 (6 mA and 30 mA).
     """
 
     evse_id: int
@@ -168,6 +178,8 @@ class EvseConfig:
     switches_phases: bool = False
     phase_wait_s: float = 60.0
     wake_up: PilotOutput | None = None
+    unlocks_without_mains: bool = False
+    rcd_outputs: int = 1
 
 
 @dataclass(slots=True)
@@ -199,7 +211,7 @@ class PilotMachine:
         self.faults = FaultBook()
         self.lock = LockMachine()
         self.proximity = Proximity()
-        self.self_test = SelfTest(now if config.has_rcd_test else None)
+        self.self_test = SelfTest(now if config.has_rcd_test else None, config.rcd_outputs)
         self.protection = Protection(config.phases)
         self.thermal = Thermal(now) if config.has_temperature else None
         self.thermal_a = float("inf")  # what warmth allows as of this pass; inf while it limits nothing
@@ -234,6 +246,7 @@ class PilotMachine:
         self._has_asked = False  # under this PWM
         self._was_woken = False  # in this plug-in
         self._awake_at = float("-inf")
+        self._mains_gone_at: float | None = None
         self._key: tuple[object, ...] = ()
         self._texts_key: tuple[int, int] = (-1, -1)
         self._texts: tuple[str, ...] = ()
@@ -446,12 +459,16 @@ class PilotMachine:
         self.mirror.observed(inputs.mirror, now)
         test = self.self_test
         if test.is_running:
-            test.run(inputs.rcd_tripped, inputs.rcd_error, now)
+            test.run(inputs.rcd_tripped, inputs.rcd_error, now, inputs.rcd_partly_tripped)
         elif self._is_test_due(inputs, now):
             self._needs_test = False
             test.start(now)
+        if inputs.mains_absent is not Level.YES:
+            self._mains_gone_at = None
+        elif self._mains_gone_at is None:
+            self._mains_gone_at = now
         if self.config.has_lock:
-            self.lock.step(self._lock_wanted(), inputs.locked, self._may_unlock(), now)
+            self.lock.step(self._lock_wanted(now), inputs.locked, self._may_unlock(), now)
         if self.config.has_phase_sense:
             self.protection.sensed(inputs.current_a, inputs.voltage_v, inputs.phases_at_s, now)
         self.protection.judge(self.signalled_a, self.supply in ENERGISED, now)
@@ -490,12 +507,21 @@ class PilotMachine:
             return self._needs_test
         return not test.is_good(now)
 
-    def _lock_wanted(self) -> Wanted:
+    def _lock_wanted(self, now: float) -> Wanted:
+        if now >= self._let_go_at - TOLERANCE_S:
+            return Wanted.UNLOCKED  # rule 10; whether it may is judged as ever
         if self.plug is PlugState.UNKNOWN or self.plateau.is_blind:
             return Wanted.AS_IT_IS
         if self._wish is False or (self.plug is PlugState.UNPLUGGED and not self._keeps_cable()):
             return Wanted.UNLOCKED
         return Wanted.LOCKED
+
+    @property
+    def _let_go_at(self) -> float:
+        """When the cable is let go for want of mains; inf: not at all."""
+        if self._mains_gone_at is None or not self.config.unlocks_without_mains:
+            return float("inf")
+        return self._mains_gone_at + MAINS_GONE_S
 
     def _keeps_cable(self) -> bool:
         """The vehicle has let go of its end: the cable stays for its owner while the station wishes so and it is there."""
@@ -759,6 +785,7 @@ class PilotMachine:
             self.proximity.latched,
             self.self_test.step,
             self.thermal_a,
+            self._inputs.limit_active,
             out.phases,
             None if self.permit is None else self.permit.charging_record_id,
         )
@@ -804,6 +831,7 @@ class PilotMachine:
             under_load_opens=self.under_load_opens,
             temperature_c=None if warmth_c is None else float(round(warmth_c)),
             thermal_a=None if thermal_a == float("inf") else thermal_a,
+            limit_contact=_CONTACTS[self._inputs.limit_active],
         )
 
     # --- time -----------------------------------------------------------------------------------------------------------
@@ -844,6 +872,7 @@ class PilotMachine:
             self._raised_at + UPWARD_S,
             self._fell_at + RECLOSE_S,
             self._awake_at,
+            self._let_go_at,
             self._phases_settled_at,
             closes,
             expires,

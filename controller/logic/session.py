@@ -402,6 +402,8 @@ class Session:
         why = event.why or "not accepted" if not event.is_accepted else self._why_no_start()
         if why or self._authorization is not None:
             return self._refuse(why or "the session is authorised already")
+        if not event.is_remote:
+            self._effects.append(to.Tell("token", "accepted"))
         given = Authorization(event.id_token, event.basis, event.group, event.remote_start_id, event.is_remote)
         return self._grant(given, now)
 
@@ -593,7 +595,7 @@ class Session:
         return next((f"fault {fault}" for fault in self.stopping_faults), "")
 
     def _refuse(self, why: str) -> _Cause:
-        self._effects.append(to.Tell("token", f"refused: {why}"))
+        self._effects.append(to.Tell("token", f"refused: {why}", is_refusal=True))
         return _QUIET
 
     def _grant(self, given: Authorization, now: float) -> _Cause:

@@ -348,10 +348,11 @@ class StopEverywhere:
 
 @dataclass(frozen=True, slots=True)
 class Tell:
-    """Something a person at the station may want to know. kind: `token`, `transaction`, `session`."""
+    """Something a person at the station may want to know. kind: `token`, `transaction`, `session`. is_refusal: of the token."""
 
     kind: str
     text: str
+    is_refusal: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,11 +64,12 @@ class EvseChannel:
         except DeviceError as error:
             self._failed(error)
 
-    def read(self, estop_pressed: Level, mains_absent: Level) -> None:
+    def read(self, estop_pressed: Level, mains_absent: Level, limit_active: Level) -> None:
         """Refresh the inputs. What cannot be read is unknown, or grows old."""
         inputs, ports = self.inputs, self.ports
         inputs.estop_pressed = estop_pressed
         inputs.mains_absent = mains_absent
+        inputs.limit_active = limit_active
         try:
             inputs.mirror = _MIRRORS[ports.contactor.mirror()]
         except DeviceError as error:
@@ -96,6 +97,7 @@ class EvseChannel:
             return
         try:
             inputs.rcd_tripped = level(residual.is_tripped())
+            inputs.rcd_partly_tripped = level(residual.is_partly_tripped())
             inputs.rcd_error = level(residual.has_error())
         except DeviceError as error:
             inputs.rcd_tripped = Level.UNKNOWN

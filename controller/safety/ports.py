@@ -40,8 +40,9 @@ class EvsePorts:
 
 @dataclass(frozen=True, slots=True)
 class BoardPorts:
-    """What the EVSEs share. mains: active while mains is present. estop: active while pressed."""
+    """What the EVSEs share. mains: active while mains is present. estop: active while pressed. limit: while somebody limits."""
 
     watchdog: Watchdog | None = None
     mains: DigitalInput | None = None
     estop: DigitalInput | None = None
+    limit: DigitalInput | None = None

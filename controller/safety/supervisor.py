@@ -154,8 +154,9 @@ class SafetySupervisor:
         absent = mains if mains is Level.UNKNOWN else level(mains is Level.NO)
         if self._board.mains is None:
             absent = Level.NO
+        limit = self._digital(self._board.limit)
         for channel in channels:
-            channel.read(estop, absent)
+            channel.read(estop, absent, limit)
             channel.decide(now)
         for channel in channels:
             channel.write_openings()

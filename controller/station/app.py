@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+from functools import partial
 from typing import Any
 
 from controller.logic.evse import FaultReset
 from controller.logic.faults import FAULTS
 from controller.logic.limits import Offer
 from controller.station.commands import Commands
+from controller.station.indicators import IndicatorTask, shown_of
 from controller.station.recorder import CONNECTOR
 from controller.station.runner import Runner
 
@@ -18,9 +20,13 @@ _log = logging.getLogger(__name__)
 class Station(Commands):
     """Implements `ocpp.ports.ChargingStation` and what the local API asks.
 
-    config, board: as read. csms: given this station by whoever makes both. meters: by EVSE id. readers: with the EVSE each belongs
-    to, None for all. `run` serves until `stop`; then `restart_reason` tells whether and why it wants to be started again.
+    config, board: as read. csms: given this station by whoever makes both. meters: by EVSE id. readers, indicators: with the EVSE each
+    belongs to, None for all. `run` serves until `stop`; then `restart_reason` tells whether and why it wants to be started again.
     """
+
+    def _begin_to_show(self) -> None:
+        for indicator, evse_id in self._indicators:
+            self.spawn(IndicatorTask(indicator, partial(shown_of, self, evse_id), self.clock, self.events).run())
 
     # --- what people see -------------------------------------------------------------------------------------------------------
 
@@ -52,6 +58,7 @@ class Station(Commands):
             "id": feed.board.id,
             "connector": feed.board.connector_type,
             "status": status.status.value,
+            "shown": shown_of(self, feed.board.id)[0].indication.value,
             "fault": status.fault_id,
             "stage": session.stage.value,
             "charging_state": session.charging_state.value,

@@ -12,9 +12,9 @@ from typing import Any
 
 from controller.clock import Clock
 from controller.config import BoardConfig, StationConfig
-from controller.hal import DeviceError, EnergyMeter, TokenRead, TokenReader
+from controller.hal import DeviceError, EnergyMeter, Indicator, TokenRead, TokenReader
 from controller.logic import session_events as to
-from controller.logic.evse import EvseFacts, PlugState
+from controller.logic.evse import EvseFacts, LimitContact, PlugState
 from controller.logic.faults import FAULTS
 from controller.logic.limits import Offer
 from controller.logic.metering import next_aligned
@@ -70,6 +70,7 @@ class Core:
         meters: Mapping[int, EnergyMeter],
         readers: Sequence[tuple[TokenReader, int | None]],
         events: EventBus,
+        indicators: Sequence[tuple[Indicator, int | None]] = (),
     ) -> None:
         self.config = config
         self.board = board
@@ -84,12 +85,15 @@ class Core:
         self.recorder = Recorder(store, clock, csms, self.settings, events, config.csms_url)
         self.book = ServiceBook(store, board.evses)
         feeds = {evse.id: self._feed(evse.id, meters.get(evse.id)) for evse in board.evses}
-        self.supply = Supply(feeds, safety, self.settings, store, clock, config.site_max_a, self._limit_changed)
+        self.supply = Supply(
+            feeds, safety, self.settings, store, clock, config.site_max_a, self._limit_changed, board.limit
+        )
         self.runners = {evse_id: self._runner(evse_id) for evse_id in feeds}
         self.lobby = self._runner(None)
         self.restart_reason: BootReason | None = None
         self.last_token: LastToken | None = None
         self._readers = readers
+        self._indicators = indicators
         self._facts: dict[int, EvseFacts] = {}
         self._settled: set[int | None] = set()
         self._has_settled = asyncio.Event()  # all of them, and their sessions know it
@@ -130,6 +134,14 @@ class Core:
     def all_runners(self) -> tuple[Runner, ...]:
         return (*self.runners.values(), self.lobby)
 
+    @property
+    def is_restarting(self) -> bool:
+        """Nothing begins any more: a restart is about to come, or waits until nothing runs."""
+        return bool(self._refuses)
+
+    def _begin_to_show(self) -> None:
+        """Where there is something to show on."""
+
     # --- running -----------------------------------------------------------------------------------------------------------
 
     async def run(self) -> None:
@@ -151,6 +163,7 @@ class Core:
                 self.spawn(feed.meter.run())
             for place, (reader, evse_id) in enumerate(self._readers):
                 self.spawn(self._read_tokens(place, reader, evse_id))
+            self._begin_to_show()
             for loop in (self._listen, self.supply.run, self._settle, self._look_after):
                 self.spawn(loop())
             for loop in (self._sample_aligned, self._keep_aligned):
@@ -201,6 +214,7 @@ class Core:
                 case SafetyDisconnected():
                     self._safety_missing(True)
                     self._facts.clear()
+                    self.supply.contact_is(LimitContact.UNREADABLE)
                     for runner in self.runners.values():
                         runner.post(to.SafetyLost())
 
@@ -241,6 +255,7 @@ class Core:
         self._tell_facts(old, facts)
         if facts.plug is PlugState.UNPLUGGED or (old is not None and old.run_id != facts.run_id):
             self.supply.phases_free(facts.evse_id)
+        self.supply.contact_is(facts.limit_contact)
         feed, limits = runner.feed, (facts.cable_a, facts.thermal_a)
         feed.temperature_c = facts.temperature_c
         if (feed.cable_a, feed.thermal_a) != limits:

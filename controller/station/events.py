@@ -38,6 +38,10 @@ class Subscription:
             event, self._missed = {**event, "missed": self._missed}, 0
         return event
 
+    def forget(self) -> None:
+        """Drop the events that wait."""
+        self._events.clear()
+
 
 class EventBus:
     def __init__(self, clock: Clock) -> None:

@@ -168,7 +168,9 @@ def compose(
         boot_reason=begin_boot(store, clock),
         emit=events.publish,
     )
-    station = Station(config, board, store, clock, model, client, link, devices.meters, devices.readers, events)
+    station = Station(
+        config, board, store, clock, model, client, link, devices.meters, devices.readers, events, devices.indicators
+    )
     client.attach(station)
     return station, client
 

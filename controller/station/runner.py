@@ -49,6 +49,7 @@ class LastToken:
     evse_id: int | None
     text: str
     at_s: float
+    is_refused: bool
 
 
 class Parts(Protocol):
@@ -243,10 +244,10 @@ class Runner:
                 parts.link.send(LockWish(self.feed.board.id, lock))
             case to.StopEverywhere():
                 parts.stop_everywhere(effect)
-            case to.Tell(kind, text):
+            case to.Tell(kind, text, is_refusal):
                 _log.info("%s: %s: %s", self._name(), kind, text)
                 if kind == "token":
-                    parts.last_token = LastToken(self.evse_id, text, self._now())
+                    parts.last_token = LastToken(self.evse_id, text, self._now(), is_refusal)
                 parts.events.emit(kind, evse=self.evse_id, text=text)
             case to.ReportStatus():
                 if self.evse_id is not None:

@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from controller.clock import Clock
-from controller.config.board import EvseBoard
-from controller.logic.evse import Heartbeat, Permit, PermitWithdrawn
+from controller.config.board import EvseBoard, LimitBoard
+from controller.logic.evse import Heartbeat, LimitContact, Permit, PermitWithdrawn
 from controller.logic.limits import MIN_CURRENT_A, Limit, Offer, offer, share
-from controller.logic.profiles import Active, ChargingProfile, ProfilePurpose, active, next_change
+from controller.logic.profiles import NOMINAL_VOLTAGE_V, Active, ChargingProfile, ProfilePurpose, active, next_change
 from controller.station.meters import MeterWatch
 from controller.station.safety_link import SafetyLink
 from controller.station.settings import Settings
@@ -51,7 +51,7 @@ class Feed:
 
 
 class Supply:
-    """site_max_a: for all EVSEs together, per phase; None: no such limit."""
+    """site_max_a: for all EVSEs together, per phase; None: no such limit. limit: by somebody else's contact, None without one."""
 
     def __init__(
         self,
@@ -62,6 +62,7 @@ class Supply:
         clock: Clock,
         site_max_a: float | None,
         on_limit: Callable[[int, Offer], None],
+        limit: LimitBoard | None = None,
     ) -> None:
         self.feeds = feeds
         self._link = link
@@ -70,6 +71,8 @@ class Supply:
         self._clock = clock
         self._site_max_a = site_max_a
         self._on_limit = on_limit
+        self._external = limit
+        self._contact = LimitContact.UNREADABLE  # until the safety process tells
         self._order: list[int] = []  # EVSEs with a permit, who came first before who came later
         self._profiles: list[tuple[int, ChargingProfile]] = store.profiles()
         self._local = {evse_id: self._stored_local(evse_id) for evse_id in feeds}
@@ -189,6 +192,8 @@ class Supply:
         if self._site_max_a is not None:
             why = f"site_max_a {self._site_max_a:g} A, shared"
             limits.append(Limit("site", self._share(self._site_max_a, feed.board.id, wants), why))
+        if self._external is not None and self._contact is not LimitContact.INACTIVE:
+            limits.append(self._external_limit(self._external, feed, wants))
         found = active(self._of(STATION, ProfilePurpose.STATION_MAX), self._clock.now().wall, None)
         if found is not None and self._settings.obeys_profiles:
             total_a = found.current_a(feed.board.phases, can_switch_phases=feed.can_switch_phases)
@@ -200,6 +205,25 @@ class Supply:
         takers = [each for each in self._order if wants[each] >= MIN_CURRENT_A or each == evse_id]
         claimants = takers if evse_id in takers else [*takers, evse_id]
         return share(total_a, claimants, wants)[evse_id]
+
+    def contact_is(self, contact: LimitContact) -> None:
+        """The safety process tells how the contact of `[limit]` stands, or (UNREADABLE) nobody does."""
+        if contact is not self._contact:
+            self._contact = contact
+            self.recompute()
+
+    def _external_limit(self, external: LimitBoard, feed: Feed, wants: Mapping[int, float]) -> Limit:
+        """Amperes per phase, for all EVSEs together; a limit in watts is divided among as many phases as any of them has."""
+        reads = "is active" if self._contact is LimitContact.ACTIVE else "cannot be read, which counts as active"
+        total_a, phases, told = external.amps, None, f"{external.amps or 0:g} A"
+        if external.watts is not None:
+            told = f"{external.watts:g} W"
+            most = max(each.board.phases for each in self.feeds.values())
+            total_a = external.watts / most / NOMINAL_VOLTAGE_V
+            if total_a < MIN_CURRENT_A and len(self.feeds) == 1 and feed.can_switch_phases:
+                total_a, phases = external.watts / NOMINAL_VOLTAGE_V, 1
+        why = f"{told} for all together: the contact of [limit] in the board file {reads}"
+        return Limit("external", self._share(total_a or 0.0, feed.board.id, wants), why, phases)
 
     # --- profiles --------------------------------------------------------------------------------------------------------
 

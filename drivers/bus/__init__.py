@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
@@ -33,6 +33,18 @@ class I2cBus(Protocol):
 
     def read_word_data(self, i2c_addr: int, register: int) -> int: ...
     def write_word_data(self, i2c_addr: int, register: int, value: int) -> None: ...
+    def write_i2c_block_data(self, i2c_addr: int, register: int, data: Sequence[int]) -> None:
+        """Write `register` and up to 32 bytes after it in one transfer."""
+
+    def close(self) -> None: ...
+
+
+class SpiDevice(Protocol):
+    """A chip select of an SPI bus. Every call raises OSError on an error of the kernel's."""
+
+    def write(self, data: bytes) -> None:
+        """Shift out up to 4096 bytes without a pause."""
+
     def close(self) -> None: ...
 
 
@@ -97,7 +109,7 @@ class Buses:
 
     def _reserve(self, bus: str, pin: int, where: str) -> None:
         other = self._users.get((bus, pin))
-        if other is not None:
+        if other is not None and other != where:  # its own user may open a line again that it could not open before
             raise PinTaken(f"GPIO{pin}", f"is used by both {other} and {where}", "give one of them another line")
         self._users[bus, pin] = where
 
@@ -120,6 +132,17 @@ class Buses:
         bus: I2cBus = self._open_bus(name, where).bus()
         self.at_close(CloseStage.BUSES, bus.close)
         return bus
+
+    def spi(self, name: str, where: str, speed_hz: int) -> SpiDevice:
+        """Return the SPI device of that name, clocked so fast. Raises NoSuchBus, DeviceGone."""
+
+        def opened() -> SpiDevice:
+            device: SpiDevice = self._open_bus(name, where).device(speed_hz)
+            self.at_close(CloseStage.BUSES, device.close)
+            return device
+
+        device: SpiDevice = self.shared(("spi", name), opened)
+        return device
 
     def adc(self, name: str, where: str) -> Ads1115:
         """Return the converter of that name, one object for all its users. Raises NoSuchBus, DeviceGone."""

@@ -72,6 +72,8 @@ class World(Protocol):
     @property
     def estop(self) -> bool: ...
     @property
+    def limit(self) -> bool: ...
+    @property
     def adc_works(self) -> bool: ...
     @property
     def are_kicks_implied(self) -> bool: ...
@@ -93,6 +95,7 @@ class World(Protocol):
     def mirror(self, evse: int) -> tuple[bool, bool]: ...
     def lock_feedback(self, evse: int) -> bool: ...
     def rcd(self, evse: int) -> tuple[bool, bool]: ...
+    def rcd_partly(self, evse: int) -> bool: ...
     def meter(self, evse: int) -> Shown | None: ...
     def card(self, reader: str) -> Field: ...
     def subscribe(self, on_change: Callable[[], None]) -> Callable[[], None]: ...
@@ -205,9 +208,25 @@ class SimLock(_OfEvse):
         return self._plant.lock_feedback(self._evse)
 
 
+class SimSolenoid(SimLock):
+    """A lock whose bolt a spring brings back: rests as `BoltModel` counts. Held as the last motion left it."""
+
+    def __init__(self, plant: World, evse: int, rests: int) -> None:
+        super().__init__(plant, evse)
+        self._rests = rests
+
+    def drive(self, motion: LockMotion) -> None:
+        if motion is not LockMotion.REST:
+            wanted = 1 if motion is LockMotion.LOCK else -1
+            self._plant.lock(self._evse, 0 if wanted == self._rests else wanted)
+
+
 class SimResidual(_OfEvse):
     def is_tripped(self) -> bool:
         return self._plant.rcd(self._evse)[0]
+
+    def is_partly_tripped(self) -> bool:
+        return self._plant.rcd_partly(self._evse)
 
     def has_error(self) -> bool:
         return self._plant.rcd(self._evse)[1]
@@ -238,16 +257,16 @@ class SimWatchdog:
 
 
 class SimInput:
-    """what: `mains` (present) or `estop` (pressed)."""
+    """what: `mains` (present), `estop` (pressed) or `limit` (somebody limits)."""
 
     def __init__(self, plant: World, what: str) -> None:
-        if what not in ("mains", "estop"):
+        if what not in ("mains", "estop", "limit"):
             raise ValueError(f"no such input: {what!r}")
         self._plant = plant
         self._what = what
 
     def is_active(self) -> bool:
-        return self._plant.mains if self._what == "mains" else self._plant.estop
+        return bool(getattr(self._plant, self._what))
 
 
 class SimMeter(_OfEvse):

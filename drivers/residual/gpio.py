@@ -1,15 +1,12 @@
-"""A residual-current monitor with trip, test and error lines (family residual)."""
+"""A residual-current monitor with a trip, a test and an error line (family residual)."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from controller.hal import DeviceError, setting
+from controller.hal import setting
 from drivers.bus import PULLS, Buses
-
-if TYPE_CHECKING:
-    from drivers.bus.lines import InputLine
+from drivers.residual.lines import TestLine, check_pull
 
 
 class GpioResidual:
@@ -19,32 +16,39 @@ class GpioResidual:
     class Settings:
         trip_pin: int = setting("Line of the trip output.", pin="in")
         test_pin: int | None = setting(
-            "Line of the test input, high = test; absent where the monitor has none.", default=None, pin="out"
+            "Line of the test input; absent where the monitor has none.", default=None, pin="out"
         )
         error_pin: int | None = setting("Line of the monitor's own error output.", default=None, pin="in")
-        active_low: bool = setting("Trip and error read low when they hold.", default=False)
+        active_low: bool = setting("The trip line reads low when tripped.", default=False)
+        error_active_low: bool | None = setting(
+            "The error line reads low when there is an error; absent: as the trip line.", default=None
+        )
+        test_active_low: bool = setting("Low starts a test. Better have the line inverted outside.", default=False)
         pull: str = setting("Internal pull of the trip and error lines.", default="up", choices=PULLS)
         gpio: str = setting("Name of the GPIO bus.", default="gpio")
 
-    def __init__(self, settings: Settings, buses: Buses, where: str) -> None:
-        def line(pin: int, key: str) -> InputLine:
-            return buses.input(settings.gpio, pin, f"{where} {key}", active_low=settings.active_low, pull=settings.pull)
+        def __post_init__(self) -> None:
+            check_pull(self.active_low, self.pull)
 
-        self._trip = line(settings.trip_pin, "trip_pin")
-        self._error = None if settings.error_pin is None else line(settings.error_pin, "error_pin")
-        self._where = where
-        self._test = (
-            None if settings.test_pin is None else buses.output(settings.gpio, settings.test_pin, f"{where} test_pin")
+    def __init__(self, settings: Settings, buses: Buses, where: str) -> None:
+        low = settings.active_low if settings.error_active_low is None else settings.error_active_low
+        gpio, pull = settings.gpio, settings.pull
+        self._trip = buses.input(
+            gpio, settings.trip_pin, f"{where} trip_pin", active_low=settings.active_low, pull=pull
         )
+        self._error = None
+        if settings.error_pin is not None:
+            self._error = buses.input(gpio, settings.error_pin, f"{where} error_pin", active_low=low, pull=pull)
+        self._test = TestLine(buses, gpio, settings.test_pin, where, active_low=settings.test_active_low)
 
     def is_tripped(self) -> bool:
         return self._trip.is_active()
+
+    def is_partly_tripped(self) -> bool:
+        return False
 
     def has_error(self) -> bool:
         return self._error is not None and self._error.is_active()
 
     def test(self, active: bool) -> None:
-        if self._test is not None:
-            self._test.set(active)
-        elif active:
-            raise DeviceError(f"residual-current monitor of {self._where}", "has no test input", "set test_pin")
+        self._test.set(active)

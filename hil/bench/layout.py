@@ -21,12 +21,13 @@ _SERVED = {
     "pilot_sense": ("held",),
     "proximity": ("divider",),
     "contactor": ("gpio",),
-    "lock": ("motor",),
-    "residual": ("gpio",),
+    "lock": ("motor", "solenoid"),
+    "residual": ("gpio", "rdc_dd"),
     "temperature": ("ntc",),
     "phase_sense": ("rms",),
     "meter": ("modbus",),
     "reader": ("pn532", "ascii_line"),
+    "indicator": ("leds",),
 }
 _METER_MODELS = ("sdm630",)
 
@@ -44,16 +45,20 @@ class BenchError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class OutputLine:
-    """A line that the controller drives. role: kick, cp_enable, contactor, phase_relay, lock, unlock or rcd_test."""
+    """A line that the controller drives. role: kick, cp_enable, contactor, phase_relay, lock, unlock or rcd_test.
+
+    lock, unlock: the bolt moves there while the line is high, of a motor as of a solenoid. active_low: it acts while low.
+    """
 
     pin: int
     role: str
     evse: int
+    active_low: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class InputLine:
-    """A line that the plant drives. role: mirror_open, auxiliary, locked, rcd_trip, rcd_error, ground, mains or estop."""
+    """A line that the plant drives. role: mirror_open, auxiliary, locked, rcd_trip, rcd_30ma, rcd_error, ground, mains, estop or limit."""
 
     pin: int
     role: str
@@ -132,12 +137,17 @@ class ReaderPort:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Everything of a board that the bench plays."""
+    """Everything of a board that the bench plays. gpio_page: of the safety process' lines; panel_page: of the station's, if any.
+
+    leds: lines of the panel that the station drives.
+    """
 
     gpio_page: Path
+    panel_page: Path | None
     analog_page: Path
     adc_addresses: tuple[int, ...]
     outputs: tuple[OutputLine, ...]
+    leds: tuple[OutputLine, ...]
     inputs: tuple[InputLine, ...]
     analog: tuple[AnalogInput, ...]
     pwm: tuple[PwmChannel, ...]
@@ -151,10 +161,12 @@ class Layout:
         _check_served(board)
         adcs = {section.name: chip for chip, section in enumerate(board.adcs)}
         return cls(
-            gpio_page=_page(board, "gpio_page"),
+            gpio_page=_page(board, "gpio_page", _gpio_names(board)),
+            panel_page=_page(board, "gpio_page", _panel_names(board)) if board.indicators else None,
             analog_page=_page(board, "i2c_page"),
             adc_addresses=tuple(section.settings.address for section in board.adcs),
             outputs=tuple(_outputs(board)),
+            leds=tuple(_leds(board)),
             inputs=tuple(_inputs(board)),
             analog=tuple(each for evse in board.evses for each in _analog(evse, adcs)),
             pwm=tuple(_pwm(evse) for evse in board.evses),
@@ -172,7 +184,9 @@ class Layout:
 
 def _sections(board: BoardConfig) -> list[DeviceSection]:
     found = [*board.buses, *board.adcs, *board.readers]
-    found += [section for section in (board.watchdog, board.mains, board.estop) if section is not None]
+    limit = board.limit.contact if board.limit is not None else None
+    found += [section for section in (board.watchdog, board.mains, board.estop, limit) if section is not None]
+    found += board.indicators
     for evse in board.evses:
         devices = (
             evse.pilot_driver,
@@ -204,11 +218,36 @@ def _check_served(board: BoardConfig) -> None:
             )
 
 
-def _page(board: BoardConfig, kind: str) -> Path:
-    pages = [Path(section.settings.page) for section in board.buses if section.type == kind]
-    if len(pages) != 1:
-        raise BenchError(f"{board.name}: the mock bench needs exactly one bus of type {kind!r}, not {len(pages)}")
-    return pages[0]
+def _page(board: BoardConfig, kind: str, names: set[str] | None = None) -> Path:
+    """names: of the buses it is about; None: of all."""
+    buses = [section for section in board.buses if section.type == kind and (names is None or section.name in names)]
+    if len(buses) != 1:
+        raise BenchError(f"{board.name}: the mock bench needs exactly one bus of type {kind!r}, not {len(buses)}")
+    return Path(buses[0].settings.page)
+
+
+def _panel_names(board: BoardConfig) -> set[str]:
+    """Buses of the station's lines. Raises BenchError where the safety process has lines there too."""
+    names = {section.settings.gpio for section in board.indicators}
+    shared = names & _gpio_names(board)
+    if shared:
+        name = min(shared)
+        raise BenchError(f"{board.name}: the LEDs need a gpio_page of their own: [bus.{name}] is the safety process'")
+    return names
+
+
+def _gpio_names(board: BoardConfig) -> set[str]:
+    ours = [section for section in _sections(board) if section.family != "indicator"]
+    return {section.settings.gpio for section in ours if hasattr(section.settings, "gpio")}
+
+
+def _leds(board: BoardConfig) -> list[OutputLine]:
+    return [
+        OutputLine(pin, f"led_{colour}", section.evse or 0)
+        for section in board.indicators
+        for colour in ("red", "green", "blue")
+        if (pin := getattr(section.settings, f"{colour}_pin")) is not None
+    ]
 
 
 def _outputs(board: BoardConfig) -> list[OutputLine]:
@@ -219,16 +258,36 @@ def _outputs(board: BoardConfig) -> list[OutputLine]:
         if evse.contactor.settings.phase_pin is not None:
             lines.append(OutputLine(evse.contactor.settings.phase_pin, "phase_relay", evse.id))
         if evse.lock is not None:
-            lines.append(OutputLine(evse.lock.settings.lock_pin, "lock", evse.id))
-            lines.append(OutputLine(evse.lock.settings.unlock_pin, "unlock", evse.id))
-        if evse.residual is not None:
-            lines.append(OutputLine(evse.residual.settings.test_pin, "rcd_test", evse.id))
+            lines += _lock_outputs(evse.lock, evse.id)
+        if evse.residual is not None and evse.residual.settings.test_pin is not None:
+            residual = evse.residual.settings
+            lines.append(OutputLine(residual.test_pin, "rcd_test", evse.id, residual.test_active_low))
+    return lines
+
+
+def _lock_outputs(lock: DeviceSection, evse: int) -> list[OutputLine]:
+    if lock.type == "solenoid":
+        return [OutputLine(lock.settings.pin, "lock" if lock.settings.energised == "locked" else "unlock", evse)]
+    return [OutputLine(lock.settings.lock_pin, "lock", evse), OutputLine(lock.settings.unlock_pin, "unlock", evse)]
+
+
+def _residual_inputs(section: DeviceSection, evse: int) -> list[InputLine]:
+    residual = section.settings
+    low, error_low = residual.active_low, residual.error_active_low
+    if section.type == "rdc_dd":
+        lines = [InputLine(residual.trip_6ma_pin, "rcd_trip", evse, low)]
+        lines.append(InputLine(residual.trip_30ma_pin, "rcd_30ma", evse, low))
+    else:
+        lines = [InputLine(residual.trip_pin, "rcd_trip", evse, low)]
+    if residual.error_pin is not None:
+        lines.append(InputLine(residual.error_pin, "rcd_error", evse, low if error_low is None else error_low))
     return lines
 
 
 def _inputs(board: BoardConfig) -> list[InputLine]:
     lines = []
-    for role, section in (("mains", board.mains), ("estop", board.estop)):
+    limit = board.limit.contact if board.limit is not None else None
+    for role, section in (("mains", board.mains), ("estop", board.estop), ("limit", limit)):
         if section is not None:
             lines.append(InputLine(section.settings.pin, role, 0, section.settings.active_low))
     for evse in board.evses:
@@ -240,10 +299,7 @@ def _inputs(board: BoardConfig) -> list[InputLine]:
             lock = evse.lock.settings
             lines.append(InputLine(lock.feedback_pin, "locked", evse.id, lock.feedback_active_low))
         if evse.residual is not None:
-            residual = evse.residual.settings
-            lines.append(InputLine(residual.trip_pin, "rcd_trip", evse.id, residual.active_low))
-            if residual.error_pin is not None:
-                lines.append(InputLine(residual.error_pin, "rcd_error", evse.id, residual.active_low))
+            lines += _residual_inputs(evse.residual, evse.id)
         if evse.ground is not None:
             lines.append(InputLine(evse.ground.settings.pin, "ground", evse.id, evse.ground.settings.active_low))
     return lines
@@ -314,4 +370,12 @@ def _plant_evse(evse: EvseBoard) -> PlantEvse:
         has_phase_relay=evse.contactor.settings.phase_pin is not None,
         cable_a=evse.cable_a,
         meter_start_wh=1_000_000.0 * evse.id,
+        bolt_rests=_bolt_rests(evse.lock),
+        rcd_outputs=2 if evse.residual is not None and evse.residual.type == "rdc_dd" else 1,
     )
+
+
+def _bolt_rests(lock: DeviceSection | None) -> int:
+    if lock is None or lock.type != "solenoid":
+        return 0
+    return -1 if lock.settings.energised == "locked" else 1

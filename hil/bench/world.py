@@ -33,6 +33,7 @@ class World:
         self._layout = layout
         self.plant = Plant(layout.evses, time.monotonic(), readers=layout.plant_readers(), seed=seed)
         self._gpio = _gpio_page(layout.gpio_page, fresh)
+        self._panel = _gpio_page(layout.panel_page, fresh) if layout.panel_page is not None else None
         self._analog = _analog_page(layout, fresh)
         self._pwm = _pwm_directories(layout)
         self._pwm_evses = {(each.root, each.device, each.channel): each.evse for each in layout.pwm}
@@ -50,6 +51,8 @@ class World:
 
     def close(self) -> None:
         self._gpio.close()
+        if self._panel is not None:
+            self._panel.close()
         self._analog.close()
         for directory in self._pwm.values():
             directory.close()
@@ -88,6 +91,8 @@ class World:
         """Every line goes to its boot state. Only while no driver process lives."""
         self.poll()
         self._gpio.reset()
+        if self._panel is not None:
+            self._panel.reset()
         for directory in self._pwm.values():
             directory.reset()
         self._head = self._gpio.head
@@ -98,7 +103,7 @@ class World:
         self.poll()
         answer = self.plant.verb(name, **args)
         if name == "state":
-            answer |= {"refused_pwm": self._refusals(), "lines": self._lines()}
+            answer |= {"refused_pwm": self._refusals(), "lines": self._lines(), "leds": self._leds()}
         self.publish()
         return answer
 
@@ -117,7 +122,9 @@ class World:
         return self._gpio.edges(since, self._head) if since != self._head else []
 
     def _line_write(self, line: OutputLine, edge: Edge) -> Callable[[float], None]:
-        high = edge.level and edge.is_output  # an undriven line is low: each has a pull-down outside
+        high = (
+            edge.level and edge.is_output
+        ) is not line.active_low  # an undriven line is low: each has a pull-down outside
         plant, evse = self.plant, line.evse
 
         def apply(at: float) -> None:
@@ -176,8 +183,12 @@ class World:
                 return plant.lock_feedback(evse)
             case "ground":
                 return plant.ground(evse)
+            case "limit":
+                return plant.limit
             case "rcd_trip":
                 return plant.rcd(evse)[0]
+            case "rcd_30ma":
+                return plant.rcd(evse)[0] and not plant.rcd_partly(evse)
             case _:
                 return plant.rcd(evse)[1]
 
@@ -206,6 +217,15 @@ class World:
                 }
             )
         return found
+
+    def _leds(self) -> list[dict[str, Any]]:
+        """Return the lights that the station drives."""
+        page = self._panel
+        if page is None:
+            return []
+        return [
+            {"evse": led.evse or None, "role": led.role, "lit": page.line(led.pin).level} for led in self._layout.leds
+        ]
 
 
 def _gpio_page(path: Path, fresh: bool) -> GpioPage:

@@ -12,31 +12,25 @@ from controller.hal import ConnectorLock, DigitalInput, LockMotion, ResidualCurr
 class LockRig(Protocol):
     lock: ConnectorLock
 
-    def motor(self) -> LockMotion: ...
-    def was_ever_shorted(self) -> bool:
-        """Both drive lines were high at one time."""
-
     def bolt(self, locked: bool) -> None: ...
     def break_feedback_wire(self) -> None: ...
     def stop(self) -> None: ...
 
 
-class ConnectorLockContract:
-    def test_the_motor_starts_at_rest(self, rig: LockRig) -> None:
-        assert rig.motor() is LockMotion.REST
+class MotorRig(LockRig, Protocol):
+    def motor(self) -> LockMotion: ...
+    def was_ever_shorted(self) -> bool:
+        """Both drive lines were high at one time."""
 
-    @pytest.mark.parametrize("motion", list(LockMotion))
-    def test_drive_turns_the_motor_as_told(self, rig: LockRig, motion: LockMotion) -> None:
-        rig.lock.drive(motion)
-        assert rig.motor() is motion
 
-    def test_no_change_of_motion_ever_drives_both_ways(self, rig: LockRig) -> None:
-        for first in LockMotion:
-            for second in LockMotion:
-                rig.lock.drive(first)
-                rig.lock.drive(second)
-                assert rig.motor() is second
-        assert not rig.was_ever_shorted()
+class SolenoidRig(LockRig, Protocol):
+    is_locked_by_current: bool
+
+    def is_energised(self) -> bool: ...
+
+
+class LockFeedbackContract:
+    """Of every lock."""
 
     @pytest.mark.parametrize("locked", [True, False])
     def test_is_locked_tells_the_bolt_not_the_drive(self, rig: LockRig, locked: bool) -> None:
@@ -49,10 +43,57 @@ class ConnectorLockContract:
         rig.break_feedback_wire()
         assert not rig.lock.is_locked()
 
-    def test_an_orderly_end_stops_the_motor(self, rig: LockRig) -> None:
+
+class ConnectorLockContract(LockFeedbackContract):
+    """Of a motor, which is pulsed."""
+
+    def test_the_motor_starts_at_rest(self, rig: MotorRig) -> None:
+        assert rig.motor() is LockMotion.REST
+
+    @pytest.mark.parametrize("motion", list(LockMotion))
+    def test_drive_turns_the_motor_as_told(self, rig: MotorRig, motion: LockMotion) -> None:
+        rig.lock.drive(motion)
+        assert rig.motor() is motion
+
+    def test_no_change_of_motion_ever_drives_both_ways(self, rig: MotorRig) -> None:
+        for first in LockMotion:
+            for second in LockMotion:
+                rig.lock.drive(first)
+                rig.lock.drive(second)
+                assert rig.motor() is second
+        assert not rig.was_ever_shorted()
+
+    def test_an_orderly_end_stops_the_motor(self, rig: MotorRig) -> None:
         rig.lock.drive(LockMotion.LOCK)
         rig.stop()
         assert rig.motor() is LockMotion.REST
+
+
+class SolenoidLockContract(LockFeedbackContract):
+    """Of a solenoid, which is held."""
+
+    def test_it_starts_without_current(self, rig: SolenoidRig) -> None:
+        assert not rig.is_energised()
+
+    @pytest.mark.parametrize("motion", [LockMotion.LOCK, LockMotion.UNLOCK])
+    def test_a_motion_is_held_at_rest_and_whatever_the_bolt_does(self, rig: SolenoidRig, motion: LockMotion) -> None:
+        energised = (motion is LockMotion.LOCK) is rig.is_locked_by_current
+        rig.lock.drive(motion)
+        for locked in (True, False, True):
+            rig.bolt(locked)
+            rig.lock.drive(LockMotion.REST)
+            assert rig.is_energised() is energised
+
+    def test_a_motion_ends_the_one_before(self, rig: SolenoidRig) -> None:
+        for motion in (LockMotion.LOCK, LockMotion.UNLOCK, LockMotion.LOCK):
+            rig.lock.drive(motion)
+            assert rig.is_energised() is ((motion is LockMotion.LOCK) is rig.is_locked_by_current)
+
+    def test_an_orderly_end_leaves_it_without_current(self, rig: SolenoidRig) -> None:
+        for motion in (LockMotion.LOCK, LockMotion.UNLOCK):
+            rig.lock.drive(motion)
+        rig.stop()
+        assert not rig.is_energised()
 
 
 class ResidualRig(Protocol):

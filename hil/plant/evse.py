@@ -25,11 +25,15 @@ NO_PHASES: frozenset[int] = frozenset()
 
 @dataclass(frozen=True, slots=True)
 class Supply:
-    """What all EVSEs share. is_kicked: the one-shot is up. Lines at rest: mains there, e-stop not pressed."""
+    """What all EVSEs share. is_kicked: the one-shot is up. limited: the contact of whoever limits the current.
+
+    Lines at rest: mains there, e-stop not pressed, not limited.
+    """
 
     is_kicked: bool
     mains: bool
     estop: bool
+    limited: bool = False
 
 
 class EvseModel:
@@ -44,8 +48,8 @@ class EvseModel:
         self.faults: dict[str, Any] = {}
         self.contactor = MainContact(self.dice.uniform(0.020, 0.030), self.dice.uniform(0.010, 0.020))
         self.phase_relay = MainContact(0.015, 0.010)
-        self.bolt = BoltModel(now)
-        self.rcd = RcdModel()
+        self.bolt = BoltModel(now, built.bolt_rests)
+        self.rcd = RcdModel(built.rcd_outputs)
         self.command = False
         self.phase_command = False
         self.cp_enable = False
@@ -229,9 +233,9 @@ class EvseModel:
             self.mirror(),
             self.bolt.is_locked(now),
             self.rcd.is_tripped,
+            self.rcd.is_partly_tripped,
             self.rcd.has_error,
-            self.supply.mains,
-            self.supply.estop,
+            self.supply,
         )
         if inputs != self._inputs:
             self._inputs = inputs

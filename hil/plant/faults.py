@@ -92,7 +92,8 @@ KINDS: Mapping[str, FaultKind] = {
     "cp_short": FaultKind("pilot to earth; value: ohms (default 0) or `after_diode`", _short),
     "pp_ohm": FaultKind("proximity to earth measures this; value: ohms or `open`", _ohms),
     "rcd": FaultKind(
-        "trip: residual current; error: error output; dead: no test trips it", _one_of("trip", *HEALTH[1:])
+        "trip: residual current; error: error output; dead: no test trips it; half_dead: only its 6 mA output",
+        _one_of("trip", *HEALTH[1:]),
     ),
     "weld": FaultKind("the main contact is closed, whatever the coil does", _none),
     "stuck_open": FaultKind("the main contact does not close", _none),
@@ -111,6 +112,7 @@ KINDS: Mapping[str, FaultKind] = {
     "lock_jam": FaultKind("the lock's bolt does not move", _none),
     "mains": FaultKind("mains is absent", _none, of_station=True),
     "estop": FaultKind("the emergency stop is pressed", _none, of_station=True),
+    "limit": FaultKind("the contact of `[limit]` is active", _none, of_station=True),
     "adc": FaultKind("every transfer on the analogue bus fails (no acknowledge)", _none, of_station=True),
     "reader_gone": FaultKind("a card reader is unplugged; value: its name", _reader_name, of_station=True),
 }

@@ -1,4 +1,4 @@
-"""The connector lock: a motor that moves a bolt while it is driven, and a switch at the end of its way."""
+"""The connector lock: a motor or a solenoid that moves a bolt while it is driven, and a switch at the end of its way."""
 
 from __future__ import annotations
 
@@ -6,19 +6,23 @@ TRAVEL_S = 0.25
 
 
 class BoltModel:
-    """position: 0 open … 1 locked; the feedback switch closes at 1. A jammed bolt stays where it is."""
+    """position: 0 open … 1 locked; the feedback switch closes at 1. A jammed bolt stays where it is.
 
-    def __init__(self, now: float) -> None:
-        self._position = 0.0
+    rests: where a spring brings it while nothing drives it (1 locked, -1 open: a solenoid); 0: it stays (a motor).
+    """
+
+    def __init__(self, now: float, rests: int = 0) -> None:
+        self._position = float(rests > 0)
         self._since = now
-        self._direction = 0
+        self._rests = rests
+        self._direction = rests
         self.is_jammed = False
 
     def drive(self, direction: int, now: float) -> None:
-        """direction: 1 towards locked, -1 towards open, 0 rest."""
+        """direction: 1 towards locked, -1 towards open, 0 not driven."""
         self._position = self.position(now)
         self._since = now
-        self._direction = direction
+        self._direction = direction or self._rests
 
     def jam(self, jammed: bool, now: float) -> None:
         self.drive(self._direction, now)

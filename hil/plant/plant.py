@@ -213,6 +213,11 @@ class Plant:
         rcd = self.evses[evse].rcd
         return (rcd.is_tripped, rcd.has_error)
 
+    def rcd_partly(self, evse: int) -> bool:
+        """Return whether of two trip outputs one is active and the other is not."""
+        self.touch()
+        return self.evses[evse].rcd.is_partly_tripped
+
     @property
     def mains(self) -> bool:
         return self.supply.mains
@@ -220,6 +225,10 @@ class Plant:
     @property
     def estop(self) -> bool:
         return self.supply.estop
+
+    @property
+    def limit(self) -> bool:
+        return self.supply.limited
 
     def meter(self, evse: int) -> MeterShown | None:
         """Return what the meter shows now, None when it does not answer."""
@@ -323,7 +332,7 @@ class Plant:
 
     def _resupply(self) -> None:
         faults = self.station_faults
-        self.supply = Supply(self.one_shot.is_alive, "mains" not in faults, "estop" in faults)
+        self.supply = Supply(self.one_shot.is_alive, "mains" not in faults, "estop" in faults, "limit" in faults)
         for model in self.evses.values():
             if model.supply != self.supply:
                 model.supply = self.supply

@@ -8,14 +8,19 @@ from __future__ import annotations
 
 MIN_TEST_S = 0.2
 TRIPS_AFTER_S = 0.6  # of the test's begin
+SECOND_AFTER_S = 1.2  # of the test's begin: the 30 mA output of a monitor that has two
 RESTS_AFTER_S = 1.9  # of the test's begin
-HEALTH = ("ok", "trip", "error", "dead")
+HEALTH = ("ok", "trip", "error", "dead", "half_dead")
 
 
 class RcdModel:
-    """health: ok · trip (a residual current flows; latched until the fault is cleared) · error · dead (never trips)."""
+    """health: ok · trip (a residual current flows; latched until the fault is cleared) · error · dead (never trips) · half_dead
+    (of two outputs the 30 mA one never trips). outputs: 1, or 2 (6 mA and 30 mA).
+    """
 
-    def __init__(self) -> None:
+    def __init__(self, outputs: int = 1) -> None:
+        self._outputs = outputs
+        self._second = False  # the 30 mA output is active, in a test
         self.health = "ok"
         self._test_input = False
         self._asked_at: float | None = None
@@ -25,6 +30,11 @@ class RcdModel:
     @property
     def is_tripped(self) -> bool:
         return self.health == "trip" or self._testing_trip
+
+    @property
+    def is_partly_tripped(self) -> bool:
+        """A fault current as `trip` makes it is of 6 mA: it is not for the other output."""
+        return self._outputs == 2 and self.is_tripped and not self._second
 
     @property
     def has_error(self) -> bool:
@@ -41,8 +51,14 @@ class RcdModel:
 
     def deadline(self) -> float | None:
         if self._begun_at is not None:
-            return self._begun_at + (RESTS_AFTER_S if self._testing_trip else TRIPS_AFTER_S)
+            if not self._testing_trip:
+                return self._begun_at + TRIPS_AFTER_S
+            return self._begun_at + (SECOND_AFTER_S if self._awaits_second else RESTS_AFTER_S)
         return None if self._asked_at is None else self._asked_at + MIN_TEST_S
+
+    @property
+    def _awaits_second(self) -> bool:
+        return self._outputs == 2 and not self._second and self.health != "half_dead"
 
     def on_deadline(self, now: float) -> None:
         due = self.deadline()
@@ -50,7 +66,9 @@ class RcdModel:
             return
         if self._begun_at is None:
             self._begun_at, self._asked_at = self._asked_at, None
+        elif self._testing_trip and self._awaits_second:
+            self._second = True
         elif self._testing_trip or self.health == "dead":
-            self._begun_at, self._testing_trip = None, False
+            self._begun_at, self._testing_trip, self._second = None, False, False
         else:
             self._testing_trip = True

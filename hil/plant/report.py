@@ -27,6 +27,7 @@ def report(plant: Plant, since_s: float | None) -> dict[str, Any]:
         },
         "mains": plant.mains,
         "estop": plant.estop,
+        "limit": plant.limit,
         "network": plant.network_up,
         "faults": dict(plant.station_faults),
         "readers": [

@@ -17,7 +17,7 @@ class PlantEvse:
     """One EVSE as it is built. id: 1... cable_a: what a tethered cable carries; of no meaning with a socket.
 
     phases: 1 or 3. has_phase_relay: L2 and L3 go through a relay of their own. meter_start_wh: what the meter's import
-    register shows in the beginning.
+    register shows in the beginning. bolt_rests: of the lock, see `BoltModel`. rcd_outputs: trip outputs of its monitor, 1 or 2.
     """
 
     id: int
@@ -26,6 +26,8 @@ class PlantEvse:
     has_phase_relay: bool = False
     cable_a: int | None = None
     meter_start_wh: float = 1_000_000.0
+    bolt_rests: int = 0
+    rcd_outputs: int = 1
 
 
 @dataclass(frozen=True, slots=True)

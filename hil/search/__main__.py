@@ -19,7 +19,7 @@ from hil.search.explore import Bounds, Figures, Search
 CONFIGS: dict[str, EvseConfig] = {
     "socket": EvseConfig(1, has_rcd=True, has_rcd_test=True),
     "tethered": EvseConfig(1, has_rcd=True, has_lock=False, cable_a=32),
-    "ventilated": EvseConfig(1, has_ventilation=True, hardware_max_a=16.0),
+    "ventilated": EvseConfig(1, has_ventilation=True, hardware_max_a=16.0, unlocks_without_mains=True),
     "switching": EvseConfig(
         1,
         has_lock=False,

@@ -66,7 +66,12 @@ class SimSafety:
         self._permits: dict[int, tuple[Permit, float]] = {}  # the newest of each EVSE, and when it came
         self.supervisor = SafetySupervisor(
             [self._ports(board, evse.id) for evse in board.evses],
-            BoardPorts(self._watchdog, SimInput(plant, "mains"), SimInput(plant, "estop")),
+            BoardPorts(
+                self._watchdog,
+                SimInput(plant, "mains"),
+                SimInput(plant, "estop"),
+                SimInput(plant, "limit") if board.limit is not None else None,
+            ),
             loop.time(),
             run_id,
             on_breach=OnBreach.RAISE,

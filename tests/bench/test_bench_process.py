@@ -14,6 +14,7 @@ import time
 import pytest
 
 from controller.hal import DeviceError, DeviceGone, DeviceSilent, LockMotion, MirrorReading
+from controller.logic.indication import Indication, Shown
 from drivers import registry
 from drivers.bus import Buses
 from hil.bench.client import Bench, BenchRefused, BenchUnreachable
@@ -385,3 +386,14 @@ class TestNetwork:
         with socket.create_connection(("127.0.0.1", port), 5) as connection:
             connection.sendall(b"pong")
             assert connection.recv(100) == b"pong"
+
+
+def test_the_lights_that_the_station_drives_are_seen(bench_process):
+    board = bench_process.board
+    buses = Buses(board.buses, board.adcs)
+    leds = registry.build(board.indicators[1], buses)
+    asyncio.run(leds.show((Shown(2, Indication.CHARGING),), 1000.0))
+    lit = [(led["evse"], led["role"]) for led in bench_process.bench.verb("state")["leds"] if led["lit"]]
+    assert lit == [(2, "led_blue")]
+    buses.close()
+    assert not any(led["lit"] for led in bench_process.bench.verb("state")["leds"])

@@ -274,3 +274,82 @@ def test_two_evses_do_not_share_a_pwm_channel(tmp_path: Path) -> None:
     assert mistakes_of(tmp_path, text) == [
         "b.toml [evse.2.pilot_driver] channel = 0: the channel is already taken by b.toml [evse.1.pilot_driver] channel = 0"
     ]
+
+
+LIMIT = '[limit]\ntype = "gpio"\npin = 6\npull = "up"\n'
+SPARE_BUS = '[bus.panel]\ntype = "smbus"\npath = "/dev/i2c-3"\n'
+
+
+def test_a_limit_is_an_input_with_what_it_allows(tmp_path: Path) -> None:
+    board = load(tmp_path, REFERENCE + LIMIT + "watts = 4200\n")
+    assert board.limit is not None and (board.limit.amps, board.limit.watts) == (None, 4200.0)
+    assert board.limit.contact.family == "input" and board.limit.contact.settings.pin == 6
+    assert load_board("reference", RUN).limit is None
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        (LIMIT, "b.toml [limit]: give either 'amps' or 'watts': what is allowed while the contact is active"),
+        (
+            LIMIT + "amps = 6\nwatts = 4200\n",
+            "b.toml [limit]: give either 'amps' or 'watts': what is allowed while the contact is active",
+        ),
+        (LIMIT + "amps = -1\n", "b.toml [limit] amps = -1: must be 0 to 1000 A"),
+        (LIMIT + "ams = 6\namps = 6\n", "b.toml [limit]: unknown key 'ams' (known: active_low, gpio, pin, pull)"),
+        (
+            LIMIT.replace("pin = 6", "pin = 13") + "amps = 6\n",
+            "b.toml [limit] pin = 13: the pin is already taken by b.toml [mains] pin = 13",
+        ),
+    ],
+)
+def test_a_wrong_limit_is_told(tmp_path: Path, text: str, line: str) -> None:
+    assert mistakes_of(tmp_path, REFERENCE + text) == [line]
+
+
+def test_a_cable_is_let_go_without_mains_only_where_somebody_sees_the_mains(tmp_path: Path) -> None:
+    allowed = ("id = 1\n", "id = 1\nunlock_on_mains_loss = true\n")
+    assert load(tmp_path, changed(allowed)).evses[0].unlock_on_mains_loss
+    assert not load_board("reference", RUN).evses[0].unlock_on_mains_loss
+    [line] = mistakes_of(tmp_path, changed(allowed, ('[mains]\ntype = "gpio"\npin = 13\n', "")))
+    assert line == (
+        "b.toml [evse.1] unlock_on_mains_loss = true: needs the section [mains]: without it nobody knows when mains is absent"
+    )
+
+
+LEDS = '[[indicator]]\ntype = "leds"\nred_pin = 9\n'
+
+
+def test_indicators_belong_to_an_evse_or_to_all(tmp_path: Path) -> None:
+    oled = '[[indicator]]\ntype = "ssd1306"\nbus = "panel"\nlanguage = "de"\n'
+    board = load(tmp_path, REFERENCE + SPARE_BUS + LEDS + "evse = 1\n" + oled)
+    assert [(each.type, each.evse) for each in board.indicators] == [("leds", 1), ("ssd1306", None)]
+    path = tmp_path / "b.toml"
+    assert load_board(str(path), RUN, without=("indicator",)).indicators == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        (LEDS + "evse = 2\n", "b.toml [indicator.1] evse = 2: must be the id of an [[evse]]: [1]"),
+        (
+            LEDS.replace("red_pin = 9\n", ""),
+            "b.toml [indicator.1]: needs at least one of 'red_pin', 'green_pin', 'blue_pin'",
+        ),
+        (
+            LEDS.replace("9", "20"),
+            "b.toml [indicator.1] red_pin = 20: the pin is already taken by b.toml [watchdog] pin = 20",
+        ),
+        (
+            '[[indicator]]\ntype = "hd44780"\nbus = "i2c"\n',
+            'b.toml [indicator.1] bus = "i2c": the bus is that of b.toml [adc.one]; give the display another '
+            "(dtoverlay=i2c-gpio makes one)",
+        ),
+        (
+            '[[indicator]]\ntype = "ssd1306"\nbus = "panel"\nlanguage = "xx"\n' + SPARE_BUS,
+            'b.toml [indicator.1] language = "xx": must be one of "de", "en"',
+        ),
+    ],
+)
+def test_a_wrong_indicator_is_told(tmp_path: Path, text: str, line: str) -> None:
+    assert mistakes_of(tmp_path, REFERENCE + text) == [line]

@@ -254,6 +254,10 @@ class ChipBus:
     def bus(self) -> Any:
         return self._settings.chip
 
+    def device(self, speed_hz: int) -> Any:
+        self._settings.chip.speed_hz = speed_hz
+        return self._settings.chip
+
 
 def chip_buses(chip: SimulatedAds1115) -> Buses:
     """Return buses with the converter `one` on the chip, on the chip's clock."""

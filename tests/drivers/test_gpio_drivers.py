@@ -12,6 +12,7 @@ from hil.contracts.safety_io import (
     ConnectorLockContract,
     DigitalInputContract,
     ResidualCurrentContract,
+    SolenoidLockContract,
     WatchdogContract,
 )
 from tests.drivers.driver_rig import Lines, section
@@ -19,6 +20,7 @@ from tests.drivers.driver_rig import Lines, section
 COIL, MIRROR, AUXILIARY, PHASES = 16, 22, 23, 26
 LOCK, UNLOCK, FEEDBACK = 18, 19, 21
 TRIP, TEST, ERROR = 24, 25, 27
+TRIP_30 = 26
 KICK, MAINS = 20, 13
 
 
@@ -99,6 +101,40 @@ class TestMotorLock(ConnectorLockContract):
         return MotorLockRig(lines, buses)
 
 
+class SolenoidLockRig:
+    def __init__(self, lines: Lines, buses: Buses, energised: str) -> None:
+        self._lines, self._buses = lines, buses
+        self.is_locked_by_current = energised == "locked"
+        settings = {"pin": LOCK, "energised": energised, "feedback_pin": FEEDBACK}
+        self.lock = registry.build(section("lock", "solenoid", **settings), buses)
+
+    def is_energised(self) -> bool:
+        return self._lines.is_output(LOCK) and self._lines.level(LOCK)
+
+    def bolt(self, locked: bool) -> None:
+        self._lines.drive(FEEDBACK, not locked)
+
+    def break_feedback_wire(self) -> None:
+        self._lines.release(FEEDBACK)
+
+    def stop(self) -> None:
+        self._buses.close()
+
+
+class TestSolenoidLock(SolenoidLockContract):
+    @pytest.fixture(params=["locked", "unlocked"])
+    def rig(self, request: pytest.FixtureRequest, lines: Lines, buses: Buses) -> SolenoidLockRig:
+        return SolenoidLockRig(lines, buses, request.param)
+
+    def test_an_end_opens_the_contactor_before_it_lets_the_plug_go(self, lines: Lines, buses: Buses) -> None:
+        rig = SolenoidLockRig(lines, buses, "locked")
+        contactor = GpioContactorRig(lines, buses).contactor
+        rig.lock.drive(LockMotion.LOCK)
+        contactor.command(True, 3)
+        rig.stop()
+        assert lines.edges(LOCK, COIL)[-2:] == [(COIL, False), (LOCK, False)]
+
+
 class GpioResidualRig:
     def __init__(self, lines: Lines, buses: Buses) -> None:
         self._lines = lines
@@ -132,6 +168,68 @@ class TestGpioResidual(ResidualCurrentContract):
         residual.test(False)
         with pytest.raises(DeviceError, match="has no test input"):
             residual.test(True)
+
+    @pytest.mark.parametrize("active_low", [True, False])
+    def test_a_test_input_may_be_active_low(self, lines: Lines, buses: Buses, active_low: bool) -> None:
+        settings = {"trip_pin": TRIP, "test_pin": TEST, "test_active_low": active_low}
+        residual = registry.build(section("residual", "gpio", **settings), buses)
+        levels = [lines.level(TEST)]
+        for active in (True, False):
+            residual.test(active)
+            levels.append(lines.level(TEST))
+        assert levels == ([True, False, True] if active_low else [False, True, False])
+
+    @pytest.mark.parametrize("error_active_low", [True, False])
+    def test_the_error_line_may_have_a_level_of_its_own(
+        self, lines: Lines, buses: Buses, error_active_low: bool
+    ) -> None:
+        settings = {"trip_pin": TRIP, "error_pin": ERROR, "error_active_low": error_active_low}
+        residual = registry.build(section("residual", "gpio", **settings), buses)
+        for error in (True, False):
+            lines.drive(ERROR, error is not error_active_low)
+            assert residual.has_error() is error
+
+    @pytest.mark.parametrize(("active_low", "pull"), [(False, "down"), (True, "up")])
+    @pytest.mark.parametrize("kind", ["gpio", "rdc_dd"])
+    def test_a_pull_that_hides_a_broken_trip_wire_is_refused(self, kind: str, active_low: bool, pull: str) -> None:
+        pins = {"trip_pin": TRIP} if kind == "gpio" else {"trip_6ma_pin": TRIP, "trip_30ma_pin": TRIP_30}
+        with pytest.raises(ValueError, match="a broken trip wire would read as healthy"):
+            section("residual", kind, active_low=active_low, pull=pull, **pins)
+
+
+class RdcDdRig(GpioResidualRig):
+    """The contract's trip is that of one line, the other rests."""
+
+    def __init__(self, lines: Lines, buses: Buses, tripping: int) -> None:
+        self._lines, self._tripping = lines, tripping
+        settings = {"trip_6ma_pin": TRIP, "trip_30ma_pin": TRIP_30, "test_pin": TEST, "error_pin": ERROR}
+        self.residual = registry.build(section("residual", "rdc_dd", **settings), buses)
+        for pin in (TRIP, TRIP_30):
+            lines.drive(pin, False)
+
+    def trip(self, tripped: bool) -> None:
+        self._lines.drive(self._tripping, tripped)
+
+    def break_trip_wire(self) -> None:
+        self._lines.release(self._tripping)
+
+
+class TestRdcDd(ResidualCurrentContract):
+    @pytest.fixture(params=[TRIP, TRIP_30], ids=["6 mA", "30 mA"])
+    def rig(self, request: pytest.FixtureRequest, lines: Lines, buses: Buses) -> RdcDdRig:
+        return RdcDdRig(lines, buses, request.param)
+
+    @pytest.mark.parametrize(
+        ("six", "thirty", "partly"),
+        [(False, False, False), (True, False, True), (False, True, True), (True, True, False)],
+    )
+    def test_one_line_of_two_is_part_of_a_trip(
+        self, lines: Lines, buses: Buses, six: bool, thirty: bool, partly: bool
+    ) -> None:
+        residual = RdcDdRig(lines, buses, TRIP).residual
+        lines.drive(TRIP, six)
+        lines.drive(TRIP_30, thirty)
+        assert (residual.is_tripped(), residual.is_partly_tripped()) == (six or thirty, partly)
 
 
 class OneShotRig:

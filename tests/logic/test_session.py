@@ -101,7 +101,7 @@ def test_a_refused_token_starts_nothing_and_is_told() -> None:
     drive.plug_in()
     effects = drive.swipe(accepted=False)
     assert not events_in(effects) and drive.permit is None
-    assert to.Tell("token", "refused: Invalid") in effects
+    assert to.Tell("token", "refused: Invalid", is_refusal=True) in effects
 
 
 def test_where_nobody_need_authorise_the_plug_does_once() -> None:
@@ -507,7 +507,7 @@ def test_a_closed_gate_refuses_new_business_and_leaves_the_running() -> None:
     drive.swipe()
     drive.open_contactor()
     effects = drive.send(to.TokenPresented(BERT))
-    assert to.Tell("token", "refused: the store is full") in effects
+    assert to.Tell("token", "refused: the store is full", is_refusal=True) in effects
     drive.unplug()
     drive.plug_in()
     assert drive.permit is None and len(drive.started) == 1

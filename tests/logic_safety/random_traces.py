@@ -24,7 +24,7 @@ MIDST = 900  # by then the vehicle of `charging` draws
 CONFIGS = (
     EvseConfig(1, has_rcd=True, has_rcd_test=True),
     EvseConfig(1, has_rcd=True, has_lock=False, cable_a=32),
-    EvseConfig(1, has_ventilation=True, hardware_max_a=16.0, has_phase_sense=True),
+    EvseConfig(1, has_ventilation=True, hardware_max_a=16.0, has_phase_sense=True, unlocks_without_mains=True),
     EvseConfig(1, has_temperature=True, switches_phases=True, phase_wait_s=10.0, wake_up=PilotOutput.F),
 )
 LEVELS = (Level.NO, Level.NO, Level.YES, Level.UNKNOWN)

@@ -242,6 +242,51 @@ def test_the_self_test_sees_the_trip_come_and_go(trips: float, releases: float, 
     assert not test.is_good(24 * 3600.0 + 4.0)
 
 
+@pytest.mark.parametrize(
+    ("since", "until", "passes"), [(0.9, 1.26, True), (1.34, 9.0, True), (0.9, 1.34, False), (1.26, 1.34, False)]
+)
+def test_a_self_test_reads_the_error_line_400_ms_after_the_trip(since: float, until: float, passes: bool) -> None:
+    test = SelfTest()
+    test.start(0.0)
+    for tick in range(500):
+        now = tick / 100
+        tripped = Level.YES if 0.9 <= now < 2.5 else Level.NO
+        test.run(tripped, Level.YES if since <= now < until else Level.NO, now)
+    assert (test.passed_at_s is not None, test.has_failed) == (passes, not passes)
+
+
+@pytest.mark.parametrize(
+    ("six", "thirty", "passes"),
+    [
+        ((0.9, 2.5), (1.5, 2.6), True),
+        ((0.98, 3.2), (1.64, 3.24), True),
+        ((1.0, 2.5), (1.5, 2.5), False),  # the 6 mA output too late
+        ((0.9, 2.5), (1.7, 2.5), False),  # the 30 mA output too late
+        ((0.9, 2.5), (9.0, 9.0), False),  # the 30 mA output dead
+        ((9.0, 9.0), (0.9, 2.5), False),  # the 6 mA output dead
+        ((0.9, 1.2), (1.5, 2.5), False),  # not both at a time
+        ((0.9, 2.5), (1.5, 3.4), False),  # the 30 mA output does not release
+    ],
+)
+def test_a_self_test_of_two_outputs_needs_both(
+    six: tuple[float, float], thirty: tuple[float, float], passes: bool
+) -> None:
+    test = SelfTest(outputs=2)
+    test.start(0.0)
+    before = (Level.NO, Level.NO)
+    for tick in range(500):
+        now = tick / 100
+        lines = [since <= now < until for since, until in (six, thirty)]
+        tripped, partly = (Level.YES if holds else Level.NO for holds in (any(lines), lines[0] is not lines[1]))
+        due = test.deadline()
+        was = test.step
+        test.run(tripped, Level.NO, now, partly)
+        if test.step is not was and before == (tripped, partly):
+            assert due is not None and abs(due - now) < 0.011  # nothing happens but at a deadline or by an input
+        before = (tripped, partly)
+    assert (test.passed_at_s is not None, test.has_failed) == (passes, not passes)
+
+
 def test_a_disturbed_self_test_concludes_nothing() -> None:
     test = SelfTest()
     test.start(0.0)

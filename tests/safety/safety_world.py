@@ -23,6 +23,7 @@ from drivers.mock.ports import (
     SimPilotSense,
     SimProximity,
     SimResidual,
+    SimSolenoid,
     SimTemperature,
     SimWatchdog,
 )
@@ -49,13 +50,26 @@ class SafetyWorld:
         wrap: Any = None,
         phase_relay: bool = False,
         earth_monitor: bool = False,
+        bolt_rests: int = 0,
         **config: Any,
     ) -> None:
         ids = tuple(range(1, evses + 1))
         tethered = config.get("cable_a") is not None
         self.plant = Plant(
-            [PlantEvse(id=each, tethered=tethered, has_phase_relay=phase_relay) for each in ids], START_S, seed=seed
+            [
+                PlantEvse(
+                    id=each,
+                    tethered=tethered,
+                    has_phase_relay=phase_relay,
+                    bolt_rests=bolt_rests,
+                    rcd_outputs=config.get("rcd_outputs", 1),
+                )
+                for each in ids
+            ],
+            START_S,
+            seed=seed,
         )
+        self.bolt_rests = bolt_rests
         self.now = START_S
         self.ticked = ticked
         self.config = config
@@ -91,7 +105,7 @@ class SafetyWorld:
             "pilot_sense": SimPilotSense(self.plant, evse),
             "contactor": SimContactor(self.plant, evse),
             "proximity": None if tethered else SimProximity(self.plant, evse),
-            "lock": None if tethered else SimLock(self.plant, evse),
+            "lock": None if tethered else self._lock(evse),
             "residual": SimResidual(self.plant, evse),
             "temperature": SimTemperature(self.plant, evse) if config.has_temperature else None,
             "phase_sense": SimPhaseSense(self.plant, evse) if config.has_phase_sense else None,
@@ -99,8 +113,12 @@ class SafetyWorld:
         }
         return EvsePorts(config=config, **{name: self.wrap(name, port) for name, port in made.items()})
 
+    def _lock(self, evse: int) -> SimLock:
+        return SimSolenoid(self.plant, evse, self.bolt_rests) if self.bolt_rests else SimLock(self.plant, evse)
+
     def _start(self) -> SafetySupervisor:
-        board = BoardPorts(self.watchdog, SimInput(self.plant, "mains"), SimInput(self.plant, "estop"))
+        shared = {name: self.wrap(name, SimInput(self.plant, name)) for name in ("mains", "estop", "limit")}
+        board = BoardPorts(self.watchdog, **shared)
         ports = [self._ports(each) for each in self._edges_seen]
         self.starts += 1
         self.plant_monitor.safety_started(self.now)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from controller.hal import DeviceError
-from controller.logic.evse import FaultReset, Heartbeat, LockWish, Permit
+from controller.logic.evse import FaultReset, Heartbeat, LimitContact, LockWish, Permit
 from controller.logic.invariants import Breach
 from controller.safety.supervisor import InvariantBroken, OnBreach
 from tests.safety.safety_world import PERIOD_S, SafetyWorld
@@ -78,6 +78,23 @@ def test_an_input_that_cannot_be_read_is_unknown_and_opens_where_it_matters(
     if fault:
         assert world.run(60.0, world.contact_closed), world.facts()
         assert world.facts().faults == ()
+
+
+def test_a_limiting_contact_that_cannot_be_read_is_told_and_opens_nothing() -> None:
+    world = World()
+    world.charge()
+    world.fail("limit", "is_active")
+    world.run(0.02)
+    assert world.facts().limit_contact is LimitContact.UNREADABLE
+    assert world.contact_closed() and world.facts().faults == ()
+
+
+def test_mains_that_cannot_be_read_open_and_let_no_cable_go() -> None:
+    world = World(unlocks_without_mains=True)
+    world.charge()
+    world.fail("mains", "is_active")
+    world.run(60.0)
+    assert not world.contact_closed() and world.plant.lock_feedback(1)
 
 
 def test_a_dead_watchdog_line_does_not_stop_the_loop_and_the_one_shot_opens() -> None:

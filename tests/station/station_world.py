@@ -14,6 +14,8 @@ from random import Random
 from typing import Any
 
 from controller.config import StationConfig, load_board, load_station
+from controller.config.board import LimitBoard
+from controller.hal import Indicator
 from controller.logic.evse import EvseFacts, Heartbeat, Permit, PermitWithdrawn, StationMessage
 from controller.logic.records import OpenTransaction
 from controller.logic.values import AuthorizationStatus, IdToken, TokenInfo
@@ -67,12 +69,19 @@ class FakeCsms:
 class World:
     """Everything, and shorthands for tests. `variables` are initial values, as in `[ocpp.variables]`.
 
-    built: what differs from the mock board in each of its EVSEs.
+    built: what differs from the mock board in each of its EVSEs. limit: what its limiting contact allows, None without one.
     """
 
     def __init__(
-        self, folder: Path, evses: int, variables: dict[str, str], built: dict[str, Any], **config: Any
+        self,
+        folder: Path,
+        evses: int,
+        variables: dict[str, str],
+        built: dict[str, Any],
+        limit: dict[str, float] | None,
+        **config: Any,
     ) -> None:
+        self.indicators: list[tuple[Indicator, int | None]] = []  # from the next start of the station on
         loop = asyncio.get_running_loop()
         self.folder = folder
         self.clock = VirtualClock(loop)
@@ -89,6 +98,10 @@ class World:
         board = load_board("mock", folder)
         made = tuple(dataclasses.replace(evse, **built) for evse in board.evses[:evses])
         self.board = dataclasses.replace(board, evses=made)
+        if limit is not None and board.mains is not None:
+            contact = dataclasses.replace(board.mains, name="limit")
+            found = LimitBoard(contact, limit.get("amps"), limit.get("watts"))
+            self.board = dataclasses.replace(self.board, limit=found)
         self.sent: list[tuple[float, StationMessage]] = []
         self._wrong: list[BaseException] = []
         self.site = Site(self.plant, self.board, self._wrong.append, self._note_sent)
@@ -136,6 +149,7 @@ class World:
             {e.id: SimMeter(self.plant, e.id) for e in board.evses},
             [(SimReader(self.plant, "pn532"), 1 if self.evses == 1 else None), (SimReader(self.plant, "line"), None)],
             bus,
+            self.indicators,
         )
         self._station_tasks = [asyncio.create_task(self.station.run()), asyncio.create_task(self._hear(bus))]
         await asyncio.sleep(settle_s)
@@ -253,14 +267,18 @@ class World:
 
 
 def in_world(
-    evses: int = 1, variables: dict[str, str] | None = None, built: dict[str, Any] | None = None, **config: Any
+    evses: int = 1,
+    variables: dict[str, str] | None = None,
+    built: dict[str, Any] | None = None,
+    limit: dict[str, float] | None = None,
+    **config: Any,
 ) -> Callable[[Callable[[World], Coroutine[Any, Any, None]]], Callable[[Path], None]]:
     """Run an async test in a world of its own, in virtual time."""
 
     def decorate(test: Callable[[World], Coroutine[Any, Any, None]]) -> Callable[[Path], None]:
         def run(tmp_path: Path) -> None:
             async def main() -> None:
-                world = World(tmp_path, evses, variables or {}, built or {}, **config)
+                world = World(tmp_path, evses, variables or {}, built or {}, limit, **config)
                 await world.begin()
                 try:
                     await test(world)

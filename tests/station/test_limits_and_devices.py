@@ -43,6 +43,62 @@ async def test_where_there_is_not_enough_for_two_the_second_waits(world: World) 
     await world.until(lambda: world.is_closed(2), 60)
 
 
+@in_world(limit={"watts": 4200.0})
+async def test_the_grids_contact_limits_while_it_is_active_and_why_tells(world: World) -> None:
+    await world.charge()
+    assert "external" not in [limit["name"] for limit in world.station.why()["evses"][0]["limits"]]
+    world.verb("fault", kind="limit")
+    await asyncio.sleep(6)
+    assert world.drawn_a() == pytest.approx(6.0, abs=0.1)  # 4200 W on three phases are 6.09 A
+    told = world.station.why()["evses"][0]
+    assert told["binding"] == "external"
+    assert told["limits"][0]["why"] == ("4200 W for all together: the contact of [limit] in the board file is active")
+    world.verb("fault", kind="limit", clear=True)
+    await world.until(lambda: world.drawn_a() > 20.0, 20)
+
+
+@in_world(limit={"amps": 16.0}, evses=2)
+async def test_the_grids_contact_limits_all_together(world: World) -> None:
+    await world.charge(1, ANNA)
+    await world.charge(2, BERT)
+    world.verb("fault", kind="limit")
+    await asyncio.sleep(12)
+    assert (world.drawn_a(1), world.drawn_a(2)) == (pytest.approx(8.0, abs=0.1), pytest.approx(8.0, abs=0.1))
+
+
+@in_world(limit={"watts": 4200.0})
+async def test_without_word_of_the_contact_it_counts_as_active(world: World) -> None:
+    await world.charge()
+    world.site.kill_safety()
+    await asyncio.sleep(5)
+    told = world.station.why()["evses"][0]
+    assert told["binding"] == "external" and "cannot be read, which counts as active" in told["limits"][0]["why"]
+    world.site.start_safety()
+    await world.until(lambda: world.station.why()["evses"][0]["binding"] != "external", 10)
+
+
+@in_world(limit={"watts": 2000.0}, built={"phase_switching": True, "phase_wait_s": 10})
+async def test_a_limit_too_small_for_three_phases_is_offered_on_one_where_they_can_be_switched(world: World) -> None:
+    world.verb("plug_in", evse=1, ev={"phases": 3})
+    await asyncio.sleep(2)
+    await world.swipe()
+    await world.until(lambda: world.drawn_a() > 20.0, 30)
+    world.verb("fault", kind="limit")
+    await world.until(lambda: 8.0 < world.drawn_a() < 9.0, 60)
+    assert sum(amps > 0 for amps in world.plant.observed.evses[1].current_a) == 1
+
+
+@in_world(limit={"watts": 2000.0})
+async def test_a_limit_too_small_for_three_phases_pauses_where_they_cannot_be_switched(world: World) -> None:
+    await world.charge()
+    world.verb("fault", kind="limit")
+    await world.until(lambda: not world.is_closed(), 15)
+    assert world.station.status(1, 1).status is ConnectorStatus.SUSPENDED_EVSE
+    assert "external" in world.station.why()["evses"][0]["not_charging"][0]
+    world.verb("fault", kind="limit", clear=True)
+    await world.until(world.is_closed, 60)
+
+
 @in_world()
 async def test_a_local_limit_outlives_a_restart_and_below_six_suspends(world: World) -> None:
     world.station.set_local_limit(1, 5.0)
