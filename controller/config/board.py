@@ -18,6 +18,7 @@ from controller.config.crosscheck import (
     check_ports,
     check_references,
 )
+from controller.config.header import wiring_mistakes
 from controller.config.reader import (
     ConfigError,
     Mistakes,
@@ -229,6 +230,8 @@ def load_board(name_or_path: str, run_dir: Path, *, without: Collection[str] = (
     shipped = path.parent == boards_directory()
     mistakes = Mistakes(path.name if shipped else str(path))
     board = _Reader(table, run_dir, mistakes, path, without).board()
+    if board is not None:
+        mistakes.lines += wiring_mistakes(board)
     mistakes.raise_if_any()
     if board is None:
         raise AssertionError("a board that is not usable was noted as a mistake")

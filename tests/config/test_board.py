@@ -33,8 +33,8 @@ def mistakes_of(tmp_path: Path, text: str) -> list[str]:
     return [line.replace(f"{tmp_path}/", "") for line in caught.value.mistakes]
 
 
-def test_the_shipped_boards_are_mock_and_reference() -> None:
-    assert board_names() == ("mock", "reference")
+def test_the_shipped_boards_are_known_by_name() -> None:
+    assert board_names() == ("mock", "reference", "single-tethered", "three-phase-switching")
 
 
 def test_the_mock_board_has_two_sockets_and_two_readers_on_the_bench() -> None:
