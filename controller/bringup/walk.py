@@ -15,7 +15,7 @@ from controller.bringup import judge, wires
 from controller.bringup.finding import Finding, failed, left_out, not_built, passed
 from controller.bringup.person import Deed, Person
 from controller.config.board import BoardConfig, EvseBoard
-from controller.hal import DeviceError, EnergyMeter, LockMotion, MirrorReading
+from controller.hal import DeviceError, EnergyMeter, LockMotion, MirrorReading, plateaus_of
 from controller.logic.evse import ContactorState, EvseFacts, Permit, PilotState
 from controller.logic.faults import FAULTS
 from controller.logic.values import MeterReading
@@ -102,7 +102,7 @@ class EvseWalk:
             if self._shared.watchdog is not None:
                 self._shared.watchdog.kick()
             self._ports.pilot_sense.begin()
-            reading = self._ports.pilot_sense.collect()
+            reading = plateaus_of(self._ports.pilot_sense.collect())
             highs.append(reading.high_v)
             if reading.low_v is not None:
                 lows.append(reading.low_v)

@@ -1,5 +1,6 @@
 """Hardware abstraction: the ports that drivers implement, their readings, errors and settings. Owned by the consumer."""
 
+from controller.hal.decoded import plateaus_of
 from controller.hal.errors import DeviceError, DeviceGone, DeviceSilent, ImplausibleReading
 from controller.hal.ports import (
     ConnectorLock,
@@ -8,9 +9,11 @@ from controller.hal.ports import (
     EnergyMeter,
     Indicator,
     LockMotion,
+    LowPlateau,
     MirrorReading,
     PhaseReading,
     PhaseSense,
+    PilotDecoded,
     PilotDriver,
     PilotReading,
     PilotSense,
@@ -36,9 +39,11 @@ __all__ = [
     "ImplausibleReading",
     "Indicator",
     "LockMotion",
+    "LowPlateau",
     "MirrorReading",
     "PhaseReading",
     "PhaseSense",
+    "PilotDecoded",
     "PilotDriver",
     "PilotReading",
     "PilotSense",
@@ -50,5 +55,6 @@ __all__ = [
     "TokenRead",
     "TokenReader",
     "Watchdog",
+    "plateaus_of",
     "setting",
 ]

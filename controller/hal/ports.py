@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
+from controller.logic.evse import PilotState
 from controller.logic.values import MeterReading
 
 if TYPE_CHECKING:
@@ -32,13 +33,34 @@ class PilotReading:
     low_at_s: float | None
 
 
+class LowPlateau(StrEnum):
+    """What a co-processor saw of the pilot's low plateau."""
+
+    NEGATIVE = "negative"  # -12 V: a diode is there, or nothing is plugged in
+    NO_DIODE = "no diode"  # negative, but not enough: what is plugged in has none
+    NO_PWM = "no PWM"  # the line does not go low although it is told to
+    UNKNOWN = "unknown"  # not looked at now, as under a steady output
+
+
+@dataclass(frozen=True, slots=True)
+class PilotDecoded:
+    """The pilot as a co-processor decoded it, unfiltered: it confirms nothing, that is the safety machine's.
+
+    at_s: monotonic time at which it was sampled, as well as it is known; never later.
+    """
+
+    state: PilotState
+    low: LowPlateau
+    at_s: float
+
+
 class PilotSense(Protocol):
-    """Measures the pilot's plateaus."""
+    """Sees the pilot: measures its plateaus, or has a co-processor that decodes them."""
 
     def begin(self) -> None:
         """Start this pass's conversions (several EVSEs convert in parallel)."""
 
-    def collect(self) -> PilotReading:
+    def collect(self) -> PilotReading | PilotDecoded:
         """Return the newest reading. The high plateau is new on every pass; others may take turns."""
 
 

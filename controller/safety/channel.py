@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from controller.hal import DeviceError, LockMotion, MirrorReading
+from controller.hal import DeviceError, LockMotion, MirrorReading, plateaus_of
 from controller.logic.evse import Measurements, PilotOutput
 from controller.logic.inputs import Inputs, Level, Mirror
 from controller.logic.invariants import Breach, Monitor, TracePoint, Watched
@@ -111,9 +111,10 @@ class EvseChannel:
     def _read_analogue(self) -> None:
         inputs, ports = self.inputs, self.ports
         try:
-            reading = ports.pilot_sense.collect()
+            reading = plateaus_of(ports.pilot_sense.collect())
             inputs.high_v, inputs.high_at_s = reading.high_v, reading.high_at_s
-            inputs.low_v, inputs.low_at_s = reading.low_v, reading.low_at_s
+            if reading.low_v is not None:  # where it was not looked at, what was seen last grows old
+                inputs.low_v, inputs.low_at_s = reading.low_v, reading.low_at_s
         except DeviceError as error:
             self._failed(error)
         if ports.proximity is not None:

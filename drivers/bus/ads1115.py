@@ -1,9 +1,10 @@
-"""The ADS1115 analogue-to-digital converter, by SMBus word calls (family adc).
+"""The ADS1115 and ADS1015 analogue-to-digital converters, by SMBus word calls (family adc).
 
-It converts one channel at a time, 1.2 ms at 860 samples a second, so a pass is planned: a channel read on every pass (a high
+They convert one channel at a time, 1.2 ms at 860 samples a second (ADS1015: 0.3 ms at 3300, with 12 bits instead of 16), so a pass is planned: a channel read on every pass (a high
 plateau) is started by `begin` and fetched by `collect`; the channels that take turns are converted between `collect` and the
 next `begin`, when nobody waits for them. Two converters thus convert in parallel, and at 100 kHz a pass spends about 2 ms
-of bus time for each. Source: TI SBAS444 (unverified).
+of bus time for each. Both average over the whole conversion: neither reads the plateau of a free PWM. Sources: TI SBAS444 and SBAS473
+(unverified).
 """
 
 from __future__ import annotations
@@ -19,12 +20,11 @@ _CONFIG_REGISTER = 1
 _OS = 0x8000  # written: start one conversion; read: no conversion is running
 _SINGLE_ENDED_0 = 4  # MUX code of AIN0 against ground
 _SINGLE_SHOT = 0x0100
-_RATE_860 = 0x00E0
 _COMPARATOR_OFF = 0x0003
 _GAIN_CODES = {6.144: 0, 4.096: 1, 2.048: 2, 1.024: 3, 0.512: 4, 0.256: 5}
 
-# 1/860 s, and the data sheet's 10 % of the oscillator, and the wake-up from power-down.
-_CONVERSION_S = 1 / 860 * 1.1 + 25e-6
+_OSCILLATOR = 1.1  # the data sheets' 10 %
+_WAKE_UP_S = 25e-6
 _LONGEST_WAIT_S = 0.004
 _POLL_S = 0.0002
 
@@ -40,6 +40,9 @@ class Sample:
 class Ads1115:
     """One converter and its users. Each channel is either read on every pass (`lead`) or takes turns (`follow`)."""
 
+    CHIP = "ADS1115"
+    RATE_CODE, SAMPLES_PER_S = 0x00E0, 860
+
     @dataclass(frozen=True)
     class Settings:
         bus: str = setting("Name of the I2C bus.", default="i2c")
@@ -53,12 +56,15 @@ class Ads1115:
 
     def __init__(self, settings: Settings, buses: Buses, where: str) -> None:
         self._address = settings.address
-        self._device = f"ADS1115 at 0x{settings.address:02x} of {where}"
+        self._conversion_s = _OSCILLATOR / self.SAMPLES_PER_S + _WAKE_UP_S
+        self._device = f"{self.CHIP} at 0x{settings.address:02x} of {where}"
         self._bus: I2cBus = buses.i2c(settings.bus, where)
         self._monotonic: Callable[[], float] = buses.monotonic
         self._sleep: Callable[[float], None] = buses.sleep
         self._volts_per_bit = settings.full_scale_v / 32768
-        self._base_config = _OS | _GAIN_CODES[settings.full_scale_v] << 9 | _SINGLE_SHOT | _RATE_860 | _COMPARATOR_OFF
+        self._base_config = (
+            _OS | _GAIN_CODES[settings.full_scale_v] << 9 | _SINGLE_SHOT | self.RATE_CODE | _COMPARATOR_OFF
+        )
         self._users: dict[int, str] = {}
         self._leaders: list[int] = []
         self._wanted: list[int] = []  # leaders begun but not yet converting, in order
@@ -150,7 +156,7 @@ class Ads1115:
             self._ready.add(channel)
 
     def _await_result(self, channel: int) -> None:
-        due = self._started_at_s + _CONVERSION_S
+        due = self._started_at_s + self._conversion_s
         if (wait := due - self._monotonic()) > 0:
             self._sleep(wait)
         while True:
@@ -180,6 +186,13 @@ class Ads1115:
 
     def _gone(self, error: OSError) -> DeviceGone:
         return DeviceGone(self._device, f"does not acknowledge: {error}", "check SDA, SCL, supply and the ADDR pin")
+
+
+class Ads1015(Ads1115):
+    """The same registers, four times as quick; its 12 bits stand at the upper end of the word."""
+
+    CHIP = "ADS1015"
+    RATE_CODE, SAMPLES_PER_S = 0x00C0, 3300
 
 
 def _swapped(word: int) -> int:

@@ -7,7 +7,7 @@ from typing import Protocol
 
 import pytest
 
-from controller.hal import DeviceError, PilotDriver, PilotSense, ProximitySense
+from controller.hal import DeviceError, PilotDriver, PilotSense, ProximitySense, plateaus_of
 
 
 class PilotDriverRig(Protocol):
@@ -85,7 +85,7 @@ class PilotSenseContract:
         rig.plateaus(high_v, low_v)
         for _ in range(4):
             rig.sense.begin()
-            reading = rig.sense.collect()
+            reading = plateaus_of(rig.sense.collect())
             rig.next_period()
         assert reading.high_v == pytest.approx(high_v, abs=rig.tolerance_v)
         assert reading.low_v == pytest.approx(low_v, abs=rig.tolerance_v)
@@ -95,30 +95,30 @@ class PilotSenseContract:
             rig.plateaus(high_v, -12)
             begun_at_s = rig.monotonic()
             rig.sense.begin()
-            reading = rig.sense.collect()
+            reading = plateaus_of(rig.sense.collect())
             assert reading.high_v == pytest.approx(high_v, abs=rig.tolerance_v)
             assert begun_at_s <= reading.high_at_s <= rig.monotonic()
             rig.next_period()
 
     def test_before_its_first_sample_the_low_plateau_is_none(self, rig: PilotSenseRig) -> None:
         rig.sense.begin()
-        reading = rig.sense.collect()
+        reading = plateaus_of(rig.sense.collect())
         assert reading.low_v is None and reading.low_at_s is None
 
     def test_a_broken_converter_is_an_error_and_never_an_old_value(self, rig: PilotSenseRig) -> None:
         rig.sense.begin()
-        rig.sense.collect()
+        plateaus_of(rig.sense.collect())
         rig.break_converter(True)
         for _ in range(3):
             rig.next_period()
             with pytest.raises(DeviceError):
                 rig.sense.begin()
-                rig.sense.collect()
+                plateaus_of(rig.sense.collect())
         rig.break_converter(False)
         rig.plateaus(6, -12)
         rig.next_period()
         rig.sense.begin()
-        assert rig.sense.collect().high_v == pytest.approx(6, abs=rig.tolerance_v)
+        assert plateaus_of(rig.sense.collect()).high_v == pytest.approx(6, abs=rig.tolerance_v)
 
 
 class ProximityRig(Protocol):

@@ -199,6 +199,8 @@ class SimulatedAds1115:
     hangs: bool = False
     answers: bool = True
     log: list[tuple[int, float]] = field(default_factory=list)
+    rate_code: int = 0x00E0
+    result_mask: int = 0xFFFF
     _config: int = 0x8583
     _done_at: float = 0.0
     _result: int = 0
@@ -214,13 +216,13 @@ class SimulatedAds1115:
         assert register == 1, "only the configuration is ever written"
         config = int.from_bytes(value.to_bytes(2, "little"), "big")
         assert config & 0x0100, "single-shot mode"
-        assert config & 0x00E0 == 0x00E0, "860 samples a second"
+        assert config & 0x00E0 == self.rate_code, "the quickest rate"
         if config & 0x8000 and self._pending is None:
             self._config = config
             channel = (config >> 12 & 7) - 4
             full_scale = (6.144, 4.096, 2.048, 1.024, 0.512, 0.256)[config >> 9 & 7]
             counts = max(-32768, min(32767, round(self.volts[channel] / full_scale * 32768)))
-            self._pending = counts & 0xFFFF
+            self._pending = counts & self.result_mask
             self._done_at = self.clock() + self.conversion_s
             self.log.append((channel, self.clock()))
 
@@ -259,11 +261,16 @@ class ChipBus:
         return self._settings.chip
 
 
-def chip_buses(chip: SimulatedAds1115) -> Buses:
+def simulated_ads1015(clock: HandClock, **more: Any) -> SimulatedAds1115:
+    """Return an ADS1015 by its data sheet: code 110 is 3300 samples a second, 12 bits at the upper end of the word."""
+    return SimulatedAds1115(clock, conversion_s=1 / 3300, rate_code=0x00C0, result_mask=0xFFF0, **more)
+
+
+def chip_buses(chip: SimulatedAds1115, type: str = "ads1115") -> Buses:
     """Return buses with the converter `one` on the chip, on the chip's clock."""
     return Buses(
         (Section("bus", "chip", "i2c", ChipBusSettings(chip)),),
-        (section("adc", "ads1115", section_name="one"),),
+        (section("adc", type, section_name="one"),),
         monotonic=chip.clock,
         sleep=chip.clock.sleep,
     )

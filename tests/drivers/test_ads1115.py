@@ -7,7 +7,7 @@ import pytest
 from controller.hal import DeviceError, DeviceGone, DeviceSilent
 from drivers import registry
 from drivers.bus.ads1115 import Ads1115
-from tests.drivers.driver_rig import HandClock, SimulatedAds1115, chip_buses, section
+from tests.drivers.driver_rig import HandClock, SimulatedAds1115, chip_buses, section, simulated_ads1015
 
 PERIOD_S = 0.010
 CONVERSION_S = 1 / 860
@@ -180,3 +180,22 @@ def test_a_slow_oscillator_is_waited_for(chip: SimulatedAds1115, adc: Ads1115) -
     adc.lead(0, "high")
     adc.begin(0)
     assert adc.collect(0).volts == pytest.approx(3.15, abs=0.001)
+
+
+@pytest.mark.parametrize("volts", [0.0, 0.15, 1.98, 3.15, 4.09])
+def test_an_ads1015_reads_12_bits_in_a_third_of_the_time(test_buses: None, volts: float) -> None:
+    chip = simulated_ads1015(HandClock(), volts=[volts, 0.0, 0.0, 0.0])
+    adc = chip_buses(chip, "ads1015").adc("one", "test")
+    adc.lead(0, "test")
+    before = chip.clock()
+    adc.begin(0)
+    assert adc.collect(0).volts == pytest.approx(volts, abs=4.096 / 2048)
+    assert chip.clock() - before < 0.0005
+
+
+def test_an_ads1015_names_itself(test_buses: None) -> None:
+    chip = simulated_ads1015(HandClock(), answers=False)
+    adc = chip_buses(chip, "ads1015").adc("one", "test")
+    adc.lead(0, "test")
+    with pytest.raises(DeviceGone, match="ADS1015 at 0x48"):
+        adc.begin(0)
