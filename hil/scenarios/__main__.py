@@ -18,7 +18,7 @@ from controller.local.exc import LocalError
 from hil.bench.client import BenchRefused, BenchUnreachable
 from hil.csms.csms import Csms
 from hil.csms.server import PortInUse
-from hil.rig import RigError
+from hil.processes import RigError
 from hil.scenarios.benches import BOARDS, MockSource, SocketDoors, StandingSource, listening
 from hil.scenarios.protections import PROTECTIONS
 from hil.scenarios.runner import play_all

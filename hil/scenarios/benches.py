@@ -17,7 +17,7 @@ from hil.bench.client import Bench
 from hil.csms.csms import CommandFailed, Csms
 from hil.csms.schemas import Version
 from hil.csms.server import WebSocketServer
-from hil.rig import Rig, RigError, RigSettings
+from hil.processes import Rig, RigError, RigSettings
 from hil.scenarios.runner import Abilities
 from hil.scenarios.scene import Doors
 

@@ -16,7 +16,7 @@ from typing import Protocol
 from controller.local.exc import LocalError
 from hil.bench.client import BenchRefused, BenchUnreachable
 from hil.csms.csms import CommandFailed
-from hil.rig import RigError
+from hil.processes import RigError
 from hil.scenarios.scenario import End, Outcome, Scenario
 from hil.scenarios.scene import Doors, Failed, Scene
 
