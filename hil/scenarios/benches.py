@@ -137,8 +137,8 @@ class StandingSource:
 
     is_fresh = False
 
-    def __init__(self, bench: Path, doors: SocketDoors) -> None:
-        self.name = str(bench)
+    def __init__(self, name: str, doors: SocketDoors) -> None:
+        self.name = name
         self._doors = doors
 
     async def abilities(self) -> Abilities:

@@ -68,6 +68,7 @@ class Scene:
     _faults: set[tuple[str, bool]] = field(default_factory=set)
     _has_struck_station: bool = False  # what it left latched may be latched at every EVSE
     _requests: int = 0
+    duty_slack_pct: float = 0.0  # how exactly the bench measures a duty
 
     # --- what is done ---------------------------------------------------------------------------------------------------
 
@@ -270,6 +271,7 @@ class Scene:
 
     async def prepare(self, within_s: float = 700.0) -> None:
         """Wait until the station is up and nothing of earlier scenarios delays a close: faults, lockouts, a due self-test."""
+        self.duty_slack_pct = (await self.doors.verb("state", since_s=1e12)).get("duty_tolerance_pct", 0.0)
         began = await self.now()
         while (waits_for := await self._waits_for()) and await self.now() - began < within_s:
             await self.doors.sleep(LOOK_S)
