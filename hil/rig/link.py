@@ -113,7 +113,7 @@ class RigLink:
             answer = parsed(line)
             if answer is not None and answer.get("id") == number and isinstance(answer.get("ok"), bool):
                 return answer
-            if answer is None or "id" not in answer:  # an answer that comes too late is no garbage
+            if answer is None or "ok" not in answer:  # an answer that comes too late is no garbage
                 self._garbage = (self._garbage + line + b"\n")[-4 * SHOWN :]
 
     async def _line(self) -> bytes:

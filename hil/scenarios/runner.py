@@ -134,7 +134,7 @@ async def _play_one(source: Source, doors: Doors, evse: int, each: Scenario, not
     began = time.monotonic()
     try:
         async with asyncio.timeout(LONGEST_S if source.is_fresh else LONGEST_TIDIED_S):
-            await scene.prepare()
+            await scene.prepare(each.closes)
             await each.play(scene)
     except Failed as failure:
         outcome.end, outcome.why = End.FAILED, str(failure)

@@ -307,7 +307,7 @@ SEQUENCES: tuple[Scenario, ...] = (
     scenario("2.2-unplug-d", "Unplugged from D where D is served", _d_served, "ventilation"),
     scenario("10.1-willing-stop", "X1, and the EV stops by itself", _willing_stop, "socket"),
     scenario("10.2-ignored-stop", "X1, and the EV does not stop", _ignored_stop, "socket", short=True),
-    scenario("six-closes", "Six closes in ten minutes are enough", _six_closes, "socket"),
+    scenario("six-closes", "Six closes in ten minutes are enough", _six_closes, "socket", closes=6),
     scenario("d-refused", "No power in D without ventilation", _d_refused, "no ventilation"),
     scenario("d-turns", "An EV that turns from C to D", _turns_to_d, "no ventilation"),
     scenario(

@@ -150,7 +150,6 @@ def _state(rig: Any, args: dict[str, Any]) -> dict[str, Any]:
         "now_us": rig.now,
         "boot": rig.boot_id,
         "silences": rig.silences,
-        "evse": 1,
         "plugged": ev is not None,
         "ev": None if ev is None else {"asks": ev.load, "draw_ma": ev.draw_ma, "phases": ev.phases},
         "pilot_mv": list(rig.volts_mv),
