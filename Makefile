@@ -5,6 +5,7 @@ OCPP ?= 2.0.1
 SESSIONS ?= 200
 SEED ?= 1
 NAME ?=
+RIG ?=
 TRACES ?= 100000
 SECONDS ?= 1200
 N ?= 200
@@ -44,8 +45,8 @@ bench: setup ## Measure start, memory, rate and how quickly it opens; build/benc
 sim: setup ## Random lives on virtual time: SESSIONS=200 from SEED=1; figures in build/sim.json
 	@.venv/bin/python -m hil.sim --sessions $(SESSIONS) --seed $(SEED) --json build/sim.json
 
-scenarios: setup ## Play the sequences of IEC 61851-1 and every protection, in 3 min (NAME="2.2 rcd" some); build/scenarios.json
-	@.venv/bin/python -m hil.scenarios $(NAME)
+scenarios: setup ## Play the sequences of IEC 61851-1 and every protection, in 3 min (NAME="2.2 rcd" some; RIG=/dev/ttyACM0 on a rig); build/scenarios.json
+	@.venv/bin/python -m hil.scenarios $(NAME) $(if $(RIG),--rig $(RIG))
 
 search: setup ## Try every event in every state of the safety machine, as deep as SECONDS=1200 allow; figures in build/search.json
 	@.venv/bin/python -m hil.search --seconds $(SECONDS) --json build/search.json

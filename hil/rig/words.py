@@ -33,6 +33,7 @@ _SHAPE: Mapping[str, tuple[type, ...]] = {
     "locked": _FLAG,
     "rcd_tripped": _FLAG,
     "rcd_error": _FLAG,
+    "rcd_test": _FLAG,
     "faults": (dict,),
     "edges": (list,),
 }
@@ -46,6 +47,7 @@ _SAME = (
     "locked",
     "rcd_tripped",
     "rcd_error",
+    "rcd_test",
 )
 
 

@@ -166,6 +166,7 @@ def _state(rig: Any, args: dict[str, Any]) -> dict[str, Any]:
         "locked": rig.bolt.is_locked(rig.now),
         "rcd_tripped": rig.monitor.is_tripped(),
         "rcd_error": rig.monitor.has_error(),
+        "rcd_test": rig.levels["rcd_test"],
         "faults": rig.faults,
         "edges": edges,
         "last_edge": rig.journal.count,
