@@ -61,8 +61,8 @@ storm: setup ## Let anything happen to the safety machine for PASSES=2000000 fro
 mutants: setup ## Plant N=200 small mistakes (N=0: all, SEED=1) in the safety machine: tests must notice; results in build/mutants.json
 	@.venv/bin/python -m hil.mutants --n $(N) --seed $(SEED) --json build/mutants.json
 
-fuzz: setup ## Throw FRAMES=1000000 frames, good, bad and cut, at every driver: nothing wrong gets past it
-	@FUZZ_FRAMES=$(FRAMES) $(PYTEST) -n 2 -m fuzz tests/drivers
+fuzz: setup ## Throw FRAMES=1000000 frames, good, bad and cut, at every driver and the rig: nothing wrong gets past it
+	@FUZZ_FRAMES=$(FRAMES) $(PYTEST) -n 2 -m fuzz tests/drivers tests/rig
 
 conformance: setup ## Run the tests that prove OCPP ids; which ones in build/conformance.json
 	@$(PYTEST) -n 2 -m ocpp --conformance=build/conformance.json

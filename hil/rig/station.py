@@ -5,10 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from controller.config import BoardConfig, StationConfig, default_path, load_board, load_station
+from controller.config import (
+    BoardConfig,
+    DeviceSection,
+    EvseBoard,
+    StationConfig,
+    default_path,
+    load_board,
+    load_station,
+)
 from controller.exits import ExitCode
 from hil.bench.abilities import abilities
 from hil.bench.layout import BenchError
+
+PLAYED_LOCK = "motor"
+PLAYED_RESIDUAL = "gpio"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,4 +42,14 @@ def station_of(config_path: Path | None, evse: int) -> RigStation:
     built = abilities(board)
     if str(evse) not in built:
         raise BenchError(f"board {board.name} has no EVSE {evse} (but: {', '.join(built)})", ExitCode.USAGE)
+    for device in _not_played(next(each for each in board.evses if each.id == evse)):
+        raise BenchError(
+            f"{device.where}: a rig stands for no {device.family} of type {device.type!r}", ExitCode.CONFIG
+        )
     return RigStation(config, board, built[str(evse)])
+
+
+def _not_played(evse: EvseBoard) -> list[DeviceSection]:
+    """Return the devices that the rig would have to stand for, and is not made for."""
+    wanted = ((evse.lock, PLAYED_LOCK), (evse.residual, PLAYED_RESIDUAL))
+    return [section for section, kind in wanted if section is not None and section.type != kind]

@@ -38,6 +38,10 @@ class WiredMonitor:
         return self._pins.driven["rcd_trip"]
 
     @property
+    def is_partly_tripped(self) -> bool:
+        return False  # it has one output
+
+    @property
     def has_error(self) -> bool:
         return self._pins.driven["rcd_error"]
 

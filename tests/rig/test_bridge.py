@@ -29,6 +29,7 @@ from tests.wire.rigs import short_directory
 
 BUILT = ("socket", "rcd", "meter")
 SETTLED_S = 0.02
+ROOT = Path(__file__).parents[2]
 
 
 class World:
@@ -250,6 +251,17 @@ def test_the_command_names_a_port_that_is_not_there(tmp_path: Path, capsys: pyte
     assert f"{tmp_path}/ttyACM9 is not there" in capsys.readouterr().err
     assert main([str(tmp_path / "ttyACM9"), "--evse", "9"]) == 2
     assert "has no EVSE 9 (but: 1, 2)" in capsys.readouterr().err
+
+
+def test_a_board_whose_lock_a_rig_cannot_stand_for_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    board = (ROOT / "hw" / "boards" / "reference.toml").read_text()
+    motor = 'type = "motor"\nlock_pin = 18\nunlock_pin = 19\n'
+    assert motor in board
+    (tmp_path / "solenoid.toml").write_text(board.replace(motor, 'type = "solenoid"\npin = 18\nenergised = "locked"\n'))
+    (tmp_path / "pilotline.toml").write_text(f'[station]\nboard = "{tmp_path}/solenoid.toml"\n')
+    assert main(["/dev/null", "--config", str(tmp_path / "pilotline.toml")]) == 3
+    told = capsys.readouterr().err
+    assert "[evse.1.lock]" in told and "a rig stands for no lock of type 'solenoid'" in told
 
 
 # --- what a rig may say -----------------------------------------------------------------------------------------------------
