@@ -164,7 +164,8 @@ def test_a_rig_that_is_pulled_out_is_named_and_found_again() -> None:
 
 def test_garbage_between_the_lines_does_no_harm_and_a_garbled_answer_is_none() -> None:
     async def scene(world: World) -> None:
-        world.garble(lambda said: b"\x00\xff boot loader\r\n{]\n[1]\n" + said + b"{half a li\n")
+        late = b'{"id": 0, "ok": true}\n'  # the answer to somebody before us
+        world.garble(lambda said: b"\x00\xff boot loader\r\n{]\n[1]\n" + late + said + b"{half a li\n")
         await world.verb("plug_in", evse=3)
         world.garble(lambda said: said.replace(b"ok", b"0k"))
         told = await world.refused("state")
