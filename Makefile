@@ -5,6 +5,7 @@ OCPP ?= 2.0.1
 SESSIONS ?= 200
 SEED ?= 1
 NAME ?=
+RIG ?=
 TRACES ?= 100000
 SECONDS ?= 1200
 N ?= 200
@@ -44,8 +45,8 @@ bench: setup ## Measure start, memory, rate and how quickly it opens; build/benc
 sim: setup ## Random lives on virtual time: SESSIONS=200 from SEED=1; figures in build/sim.json
 	@.venv/bin/python -m hil.sim --sessions $(SESSIONS) --seed $(SEED) --json build/sim.json
 
-scenarios: setup ## Play the sequences of IEC 61851-1 and every protection, in 3 min (NAME="2.2 rcd" some); build/scenarios.json
-	@.venv/bin/python -m hil.scenarios $(NAME)
+scenarios: setup ## Play the sequences of IEC 61851-1 and every protection, in 3 min (NAME="2.2 rcd" some; RIG=/dev/ttyACM0 on a rig); build/scenarios.json
+	@.venv/bin/python -m hil.scenarios $(NAME) $(if $(RIG),--rig $(RIG))
 
 search: setup ## Try every event in every state of the safety machine, as deep as SECONDS=1200 allow; figures in build/search.json
 	@.venv/bin/python -m hil.search --seconds $(SECONDS) --json build/search.json
@@ -60,8 +61,8 @@ storm: setup ## Let anything happen to the safety machine for PASSES=2000000 fro
 mutants: setup ## Plant N=200 small mistakes (N=0: all, SEED=1) in the safety machine: tests must notice; results in build/mutants.json
 	@.venv/bin/python -m hil.mutants --n $(N) --seed $(SEED) --json build/mutants.json
 
-fuzz: setup ## Throw FRAMES=1000000 frames, good, bad and cut, at every driver: nothing wrong gets past it
-	@FUZZ_FRAMES=$(FRAMES) $(PYTEST) -n 2 -m fuzz tests/drivers
+fuzz: setup ## Throw FRAMES=1000000 frames, good, bad and cut, at every driver and the rig: nothing wrong gets past it
+	@FUZZ_FRAMES=$(FRAMES) $(PYTEST) -n 2 -m fuzz tests/drivers tests/rig
 
 conformance: setup ## Run the tests that prove OCPP ids; which ones in build/conformance.json
 	@$(PYTEST) -n 2 -m ocpp --conformance=build/conformance.json

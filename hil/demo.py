@@ -21,7 +21,7 @@ from hil.csms.log import Frame, Party
 from hil.csms.schemas import Version, render
 from hil.csms.server import PortInUse, WebSocketServer
 from hil.ending import Ending
-from hil.rig import Rig, RigError, RigSettings
+from hil.processes import Rig, RigError, RigSettings
 from hil.script import EVSE, STEPS, VARIABLES, Played, World, check_books, play_step
 
 IDENTITY = "DEMO-1"

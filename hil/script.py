@@ -14,7 +14,7 @@ from typing import Any
 
 from hil.csms.csms import CommandFailed, Csms
 from hil.csms.log import Frame, Party
-from hil.rig import Rig
+from hil.processes import Rig
 
 EVSE = 1
 TOKEN = "04A2B3C4D5E680"

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from controller.config.board import BoardConfig
@@ -21,9 +22,11 @@ from hil.bench.power import cut_power, pid_of
 from hil.bench.server import BenchServer
 from hil.bench.world import World
 from hil.plant.verbs import VERBS
+from hil.rig.twin import Twin
 
 FORWARD_KEY = "PILOTLINE_CSMS_FORWARD"
 SEED_KEY = "PILOTLINE_BENCH_SEED"
+RIG_KEY = "PILOTLINE_BENCH_RIG"
 BUSY_S = 0.002
 IDLE_S = 0.005
 IDLE_AFTER_S = 1.0
@@ -48,6 +51,8 @@ class Bench:
         self._devices = SerialDevices(layout, self._world.plant, self._loop)
         self._server = BenchServer(config.bench_socket, self._perform)
         self._forwarder = _forwarder(config)
+        rig = os.environ.get(RIG_KEY)  # where the line of a rig without hardware appears; then EVSE 1 is the rig's
+        self._twin = Twin(Path(rig), self._world.plant, self._loop) if rig else None
         self._acted_at = self._loop.time()
         self._changed = False
         self._timer: asyncio.TimerHandle | None = None
@@ -67,6 +72,8 @@ class Bench:
         if self._forwarder is not None:
             await self._forwarder.close()
         self._devices.close()
+        if self._twin is not None:
+            self._twin.close()
         self._world.close()
 
     def _poll(self) -> None:
@@ -75,6 +82,8 @@ class Bench:
         A late look costs no accuracy: lines and PWM files carry the time of their writing.
         """
         acted = self._world.poll()
+        if self._twin is not None:
+            self._twin.step()
         now = self._loop.time()
         if acted or self._changed:
             self._acted_at = now

@@ -16,7 +16,7 @@ from hil.measure.platform import machine
 from hil.measure.safety import EDGES, reactions
 from hil.measure.shape import Shape
 from hil.measure.station import command_line, delivery, start_and_memory
-from hil.rig import RigError
+from hil.processes import RigError
 
 Part = Callable[[Path], list[Shape]]
 REACTION = "reaction"

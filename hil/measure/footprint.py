@@ -10,7 +10,7 @@ from statistics import median
 from hil.measure.platform import cpu_s, status_of
 from hil.measure.shape import Shape
 from hil.measure.site import Site, run_sites
-from hil.rig import RigError
+from hil.processes import RigError
 
 STARTS = 5
 CPU_OVER_S = 10.0

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from hil.csms.csms import CommandFailed, Csms
 from hil.csms.server import WebSocketServer
-from hil.rig import Rig, RigError, RigSettings
+from hil.processes import Rig, RigError, RigSettings
 
 CONDITIONS = {
     "idle": "a station beside it, idle",

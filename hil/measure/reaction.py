@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from hil.plant.evse import EvseModel
 from hil.plant.values import Edge
 from hil.plant.wiring import Load
-from hil.rig import RigError
+from hil.processes import RigError
 
 STUCK_S = 40.0  # the first close waits for the residual-current self-test and the lock
 

@@ -17,7 +17,7 @@ from hil.measure.load import CONDITIONS, Load
 from hil.measure.percentiles import WANTED, Distribution, key_of
 from hil.measure.shape import Shape
 from hil.measure.site import Site, run_sites
-from hil.rig import RigError
+from hil.processes import RigError
 
 SITES = 3
 EDGES = 2000

@@ -27,7 +27,7 @@ from hil.bench.world import World
 from hil.measure.reaction import Toggler
 from hil.plant import wiring
 from hil.plant.contactor import MainContact
-from hil.rig import RigError, RigSettings, station_toml
+from hil.processes import RigError, RigSettings, station_toml
 
 RENEW_S = 0.25
 POLL_S = 0.004  # a late look costs no accuracy: what is compared are stamps

@@ -14,7 +14,7 @@ from hil.csms.log import Frame, Party
 from hil.csms.server import WebSocketServer
 from hil.measure.platform import bare_python_mib, bare_python_s, round_trips_per_s, rss_mib, seconds_of
 from hil.measure.shape import Shape
-from hil.rig import Rig, RigError, RigSettings
+from hil.processes import Rig, RigError, RigSettings
 
 SETTLE_S = 3.0  # after start, before memory is read
 OFFLINE_S = 45.0

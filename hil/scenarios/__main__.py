@@ -10,15 +10,20 @@ import asyncio
 import json
 import logging
 import sys
+import tempfile
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from controller.config import ConfigError
 from controller.local.exc import LocalError
 from hil.bench.client import BenchRefused, BenchUnreachable
+from hil.bench.layout import BenchError
 from hil.csms.csms import Csms
 from hil.csms.server import PortInUse
-from hil.rig import RigError
+from hil.processes import RigError
+from hil.rig.bridge import bridged
+from hil.rig.station import station_of
 from hil.scenarios.benches import BOARDS, MockSource, SocketDoors, StandingSource, listening
 from hil.scenarios.protections import PROTECTIONS
 from hil.scenarios.runner import play_all
@@ -44,13 +49,26 @@ def main(words: Sequence[str] | None = None, say: Say = lambda line: print(line,
                 )
             return 0
         outcomes = _play(args, chosen, _progress(len(chosen), say, quiet=args.quiet))
-    except (RigError, BenchUnreachable, BenchRefused, LocalError, PortInUse, ValueError) as error:
+    except (
+        RigError,
+        BenchError,
+        ConfigError,
+        BenchUnreachable,
+        BenchRefused,
+        LocalError,
+        PortInUse,
+        ValueError,
+    ) as error:
         print(f"scenarios: {error}", file=sys.stderr)
         return 2
     ends = Counter(outcome.end for outcome in outcomes)
     say(", ".join(f"{ends[end]} {end.value}" for end in End))
     args.json.parent.mkdir(parents=True, exist_ok=True)
-    figures = {"bench": str(args.bench or "mock"), "virtual": args.virtual, **{end.value: ends[end] for end in End}}
+    figures = {
+        "bench": str(args.rig or args.bench or "mock"),
+        "virtual": args.virtual,
+        **{end.value: ends[end] for end in End},
+    }
     args.json.write_text(json.dumps(figures | {"scenarios": [each.as_json() for each in outcomes]}, indent=1) + "\n")
     return 1 if ends[End.FAILED] else 0
 
@@ -80,13 +98,26 @@ async def _play_really(
     args: argparse.Namespace, chosen: list[Scenario], tell: Callable[[Outcome], None]
 ) -> list[Outcome]:
     csms = Csms(keeps_frames=1000)
-    if args.bench is None:
-        async with listening(csms, "127.0.0.1", 0) as port:
-            return await play_all(chosen, [MockSource(board, csms, port) for board in BOARDS], args.rigs, tell)
+    if args.rig is not None:
+        station = station_of(args.config, args.evse)
+        with tempfile.TemporaryDirectory(prefix="pl-") as directory:
+            args.bench = Path(directory) / "bench.sock"
+            args.api = args.api or station.api
+            async with bridged(args.rig, args.evse, station.built, args.bench):
+                return await _play_standing(args, args.rig, csms, chosen, tell)
+    if args.bench is not None:
+        return await _play_standing(args, str(args.bench), csms, chosen, tell)
+    async with listening(csms, "127.0.0.1", 0) as port:
+        return await play_all(chosen, [MockSource(board, csms, port) for board in BOARDS], args.benches, tell)
+
+
+async def _play_standing(
+    args: argparse.Namespace, name: str, csms: Csms, chosen: list[Scenario], tell: Callable[[Outcome], None]
+) -> list[Outcome]:
     api = args.api if args.api is not None else args.bench.with_name("api.sock")
     host, _, port_text = args.csms.rpartition(":")
     async with listening(csms, host, int(port_text)):
-        source = StandingSource(args.bench, SocketDoors(args.bench, api, csms, None))
+        source = StandingSource(name, SocketDoors(args.bench, api, csms, None))
         return await play_all(chosen, [source], 1, tell)
 
 
@@ -133,11 +164,19 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--short", action="store_true", help="only those that are part of every test run")
     parser.add_argument("--quiet", action="store_true", help="the steps of what failed only")
     parser.add_argument("--json", type=Path, default=Path("build/scenarios.json"), help="where the verdicts go (JSON)")
-    parser.add_argument("--rigs", type=int, default=3, help="mock benches at a time (default 3)")
+    parser.add_argument("--benches", type=int, default=3, help="mock benches at a time (default 3)")
     parser.add_argument("--virtual", action="store_true", help="in virtual time: seconds, and no real process")
     rig = parser.add_argument_group("a rig, instead of the mock bench")
-    rig.add_argument("--bench", type=Path, metavar="SOCKET", help="the bench's socket")
-    rig.add_argument("--api", type=Path, metavar="SOCKET", help="the station's local API (default: api.sock beside it)")
+    rig.add_argument("--rig", metavar="PORT", help="the serial port of an RP2040 with hil/rig/firmware")
+    rig.add_argument("--evse", type=int, default=1, help="the EVSE that the RP2040 stands at (default 1)")
+    rig.add_argument("--config", type=Path, help="the file of the station there (default: as `pilotline` finds it)")
+    rig.add_argument("--bench", type=Path, metavar="SOCKET", help="the socket of a bench that stands")
+    rig.add_argument(
+        "--api",
+        type=Path,
+        metavar="SOCKET",
+        help="the station's local API (default: as its file says, or api.sock beside the bench's)",
+    )
     rig.add_argument(
         "--csms",
         default="0.0.0.0:9180",

@@ -17,7 +17,7 @@ from hil.bench.client import Bench
 from hil.csms.csms import CommandFailed, Csms
 from hil.csms.schemas import Version
 from hil.csms.server import WebSocketServer
-from hil.rig import Rig, RigError, RigSettings
+from hil.processes import Rig, RigError, RigSettings
 from hil.scenarios.runner import Abilities
 from hil.scenarios.scene import Doors
 
@@ -137,8 +137,8 @@ class StandingSource:
 
     is_fresh = False
 
-    def __init__(self, bench: Path, doors: SocketDoors) -> None:
-        self.name = str(bench)
+    def __init__(self, name: str, doors: SocketDoors) -> None:
+        self.name = name
         self._doors = doors
 
     async def abilities(self) -> Abilities:

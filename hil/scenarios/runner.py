@@ -16,7 +16,7 @@ from typing import Protocol
 from controller.local.exc import LocalError
 from hil.bench.client import BenchRefused, BenchUnreachable
 from hil.csms.csms import CommandFailed
-from hil.rig import RigError
+from hil.processes import RigError
 from hil.scenarios.scenario import End, Outcome, Scenario
 from hil.scenarios.scene import Doors, Failed, Scene
 
@@ -134,7 +134,7 @@ async def _play_one(source: Source, doors: Doors, evse: int, each: Scenario, not
     began = time.monotonic()
     try:
         async with asyncio.timeout(LONGEST_S if source.is_fresh else LONGEST_TIDIED_S):
-            await scene.prepare()
+            await scene.prepare(each.closes)
             await each.play(scene)
     except Failed as failure:
         outcome.end, outcome.why = End.FAILED, str(failure)

@@ -15,7 +15,7 @@ Play = Callable[[Scene], Awaitable[None]]
 @dataclass(frozen=True, slots=True)
 class Scenario:
     """name: what is typed. needs: abilities of the bench and its EVSE without which it is skipped. whole: it strikes the whole
-    station, so nothing else may run on it. short: part of every test run.
+    station, so nothing else may run on it. short: part of every test run. closes: how often its contactor closes at most.
     """
 
     name: str
@@ -24,6 +24,7 @@ class Scenario:
     needs: frozenset[str] = frozenset()
     whole: bool = False
     short: bool = False
+    closes: int = 2
 
 
 class End(StrEnum):
@@ -48,5 +49,7 @@ class Outcome:
         return asdict(self)
 
 
-def scenario(name: str, title: str, play: Play, *needs: str, whole: bool = False, short: bool = False) -> Scenario:
-    return Scenario(name, title, play, frozenset(needs), whole, short)
+def scenario(
+    name: str, title: str, play: Play, *needs: str, whole: bool = False, short: bool = False, closes: int = 2
+) -> Scenario:
+    return Scenario(name, title, play, frozenset(needs), whole, short, closes)

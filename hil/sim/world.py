@@ -24,7 +24,7 @@ from hil.csms.csms import Csms
 from hil.csms.schemas import Version
 from hil.memory import MemoryNetwork
 from hil.plant.plant import Plant
-from hil.rig import RigSettings, station_toml
+from hil.processes import RigSettings, station_toml
 from hil.sim.process import RESTART_S, StationProcess, Surroundings
 from hil.sim.safety import SimSafety
 from hil.sim.site import Site

@@ -12,7 +12,7 @@ import pytest
 
 from hil.csms.csms import Csms
 from hil.csms.server import WebSocketServer
-from hil.rig import RigSettings, station_toml
+from hil.processes import RigSettings, station_toml
 
 pytestmark = pytest.mark.wire
 

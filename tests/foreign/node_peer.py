@@ -25,19 +25,24 @@ class NoPeer(Exception):
 
 def install() -> Path:
     """Install the peer into build/ where it is not there yet; return its directory. Raises NoPeer."""
+    return installed(_SOURCE, _FILES, _BUILD, "to judge by a foreign CSMS")
+
+
+def installed(source: Path, files: tuple[str, ...], build: Path, what_for: str) -> Path:
+    """Copy the files and install the packages that their package-lock.json names, where they are not there yet. Raises NoPeer."""
     missing = [name for name in ("node", "npm") if shutil.which(name) is None]
     if missing:
-        raise NoPeer(f"{' and '.join(missing)} not found: install Node.js 18 or later to judge by a foreign CSMS")
-    _BUILD.mkdir(parents=True, exist_ok=True)
-    with _locked(_BUILD / "lock"):
-        for name in _FILES:
-            shutil.copyfile(_SOURCE / name, _BUILD / name)
-        mark = hashlib.sha256((_BUILD / "package-lock.json").read_bytes()).hexdigest()
-        stamp = _BUILD / "installed"
+        raise NoPeer(f"{' and '.join(missing)} not found: install Node.js 18 or later {what_for}")
+    build.mkdir(parents=True, exist_ok=True)
+    with _locked(build / "lock"):
+        for name in files:
+            shutil.copyfile(source / name, build / name)
+        mark = hashlib.sha256((build / "package-lock.json").read_bytes()).hexdigest()
+        stamp = build / "installed"
         if not stamp.exists() or stamp.read_text() != mark:
-            _npm_ci()
+            _npm_ci(build)
             stamp.write_text(mark)
-    return _BUILD
+    return build
 
 
 @contextlib.contextmanager
@@ -48,11 +53,11 @@ def _locked(path: Path) -> Iterator[None]:
         yield
 
 
-def _npm_ci() -> None:
+def _npm_ci(build: Path) -> None:
     command = ["npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts"]
     try:
         done = subprocess.run(
-            command, cwd=_BUILD, capture_output=True, text=True, timeout=_INSTALL_TIMEOUT_S, check=False
+            command, cwd=build, capture_output=True, text=True, timeout=_INSTALL_TIMEOUT_S, check=False
         )
     except subprocess.TimeoutExpired:
         raise NoPeer(f"npm ci did not end within {_INSTALL_TIMEOUT_S} s: is the registry reachable?") from None

@@ -16,7 +16,7 @@ import pytest
 
 from controller.exits import ExitCode
 from controller.local.client import LineClient
-from hil.rig import Rig, RigSettings
+from hil.processes import Rig, RigSettings
 
 pytestmark = [pytest.mark.wire, pytest.mark.asyncio]
 
@@ -79,7 +79,7 @@ async def test_a_station_whose_starter_is_gone_stops_in_good_order(tmp_path: Pat
     code = f"""
 import asyncio, os, signal
 from pathlib import Path
-from hil.rig import Rig, RigSettings
+from hil.processes import Rig, RigSettings
 async def main():
     await Rig(Path({str(tmp_path)!r}), RigSettings(csms_url={NOBODY!r})).start()
     os.kill(os.getpid(), signal.SIGKILL)

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from hil.csms.csms import Csms
-from hil.rig import Rig
+from hil.processes import Rig
 from hil.scenarios.__main__ import SCENARIOS, choose, lines_of, main
 from hil.scenarios.benches import MockSource, listening
 from hil.scenarios.runner import play_all

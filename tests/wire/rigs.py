@@ -21,7 +21,7 @@ from hil.bench.client import BenchUnreachable
 from hil.csms.csms import Csms
 from hil.csms.schemas import Version
 from hil.csms.server import WebSocketServer
-from hil.rig import Rig, RigSettings
+from hil.processes import Rig, RigSettings
 from hil.script import STEPS, VARIABLES, World, play_step
 from tests.wire.watch import Incident, Strike, broken_invariants, complaints, returns_of_station
 

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from hil.csms.csms import Csms
-from hil.rig import READY_TIMEOUT_S
+from hil.processes import READY_TIMEOUT_S
 from hil.script import EVSE, check_books
 from tests.wire.rigs import (
     SUBPROTOCOLS,
