@@ -77,12 +77,11 @@ def first_duty_for_ever(patch: Patch) -> None:
 def untested(patch: Patch) -> None:
     """The self-test is believed to have passed from the beginning."""
 
-    def passed(self: rcd.SelfTest, started_at_s: float | None = None) -> None:
-        self._begun_at = self._at = 0.0
-        self._is_disturbed = False
-        self.step = rcd.Step.RESTING
+    begin = rcd.SelfTest.__init__
+
+    def passed(self: rcd.SelfTest, started_at_s: float | None = None, outputs: int = 1) -> None:
+        begin(self, None, outputs)
         self.passed_at_s = started_at_s
-        self.has_failed = False
 
     patch(rcd.SelfTest, "__init__", passed)
 
@@ -109,7 +108,7 @@ def half_read_mirror(patch: Patch) -> None:
 def never_unlocks(patch: Patch) -> None:
     """Whatever was plugged in once stays locked."""
     wanted = PilotMachine._lock_wanted
-    patch(PilotMachine, "_lock_wanted", lambda self: Wanted.LOCKED if self.plug_count else wanted(self))
+    patch(PilotMachine, "_lock_wanted", lambda self, now: Wanted.LOCKED if self.plug_count else wanted(self, now))
 
 
 def patient_with_shorts(patch: Patch) -> None:
