@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from controller.hal import DigitalInput, PilotDriver, PilotReading, ProximitySense, ResidualCurrent
+from controller.hal import DigitalInput, PilotDriver, PilotReading, ProximitySense, ResidualCurrent, plateaus_of
 from controller.wiring_safety import SafetyWiring, build_safety
 from hil.contracts.pilot import PilotDriverContract, ProximitySenseContract
 from hil.contracts.safety_io import DigitalInputContract, ResidualCurrentContract
@@ -59,7 +59,7 @@ class Wired:
         time.sleep(SETTLED_S)
         for _ in range(8):
             self.ports.pilot_sense.begin()
-            reading = self.ports.pilot_sense.collect()
+            reading = plateaus_of(self.ports.pilot_sense.collect())
             time.sleep(self.ports.config.period_s)
         return reading
 
