@@ -26,6 +26,7 @@ from controller.hal import DeviceError
 from controller.local.client import LineClient
 from controller.local.exc import LocalError
 from controller.logic.records import Basis, ChargingRecord
+from controller.safety.realtime import PRIORITY
 from controller.store.store import DATABASE, Store
 from controller.wiring_safety import build_safety
 from controller.wiring_station import build_station_devices
@@ -69,6 +70,7 @@ def _findings(
                 held.enter_context(lock_file(path, f"{what}; stop the station first"))
         if board.bench:
             held.enter_context(_child("bench", config, config_path))
+        held.enter_context(_urgent())
         findings += asyncio.run(_walk(config, board, person, evses))
     return findings + _csms(config, config_path, person)
 
@@ -86,6 +88,19 @@ def _report(
         person.signs(),
         tuple(findings),
     )
+
+
+@contextlib.contextmanager
+def _urgent() -> Iterator[None]:
+    """Keep the safety passes in time beside everything else, where this user may."""
+    before = os.sched_getscheduler(0), os.sched_getparam(0)
+    with contextlib.suppress(OSError):
+        os.sched_setscheduler(0, os.SCHED_FIFO | os.SCHED_RESET_ON_FORK, os.sched_param(PRIORITY))
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError):
+            os.sched_setscheduler(0, *before)
 
 
 async def _walk(config: StationConfig, board: BoardConfig, person: Person, evses: tuple[int, ...]) -> list[Finding]:
