@@ -23,8 +23,8 @@ SITES = 3
 EDGES = 2000
 # From the edge to the write, at p99.99: two readings confirm, and the edge falls anywhere between two samples.
 PERIODS = 3
-# Invariant 6: not K by t+60 ms. It is also what is asked for under stress, where disk and processor hold up the kernel itself.
-WORST_MS = 60.0
+WORST_MS = 60.0  # invariant 6: not K by t+60 ms
+STRESS_MS = 100.0  # where disk and processor hold up the kernel itself: what the vehicle's leaving allows at the most
 LATER_THAN_FLOOR = 1.2
 JUDGED = 99.99  # the percentile that the limits are for; with fewer readings, the highest that these can tell
 BEYOND = (
@@ -128,15 +128,15 @@ def _plant_priority(say: Callable[[str], None]) -> Iterator[None]:
 def figures(run: Run, say: Callable[[str], None]) -> list[Shape]:
     """Return what a run is held against; what it cannot tell is said."""
     reaction, count = run.reaction_ms, len(run.reaction_ms)
+    worst = (STRESS_MS, "under stress") if run.condition == "stress" else (WORST_MS, "invariant 6")
     periods_ms = PERIODS * load_board("mock", Path()).period_ms
     shapes = []
     for percent in reaction.supported():
-        is_worst = percent > JUDGED or run.condition == "stress"
-        limit, whose = (WORST_MS, "invariant 6") if is_worst else (periods_ms, f"{PERIODS} periods")
+        limit, whose = worst if percent > JUDGED or run.condition == "stress" else (periods_ms, f"{PERIODS} periods")
         name = f"reaction_{run.condition}_{key_of(percent)}_ms"
         shapes.append(Shape.within(name, reaction.at(percent), "ms", limit, whose, samples=count))
     name = f"reaction_{run.condition}_max_ms"
-    shapes.append(Shape.within(name, reaction.greatest, "ms", WORST_MS, "invariant 6", samples=count))
+    shapes.append(Shape.within(name, reaction.greatest, "ms", *worst, samples=count))
     if run.unprompted:
         name = f"reaction_{run.condition}_unprompted"
         shapes.append(Shape.within(name, run.unprompted, "", 0, "openings that nothing asked for", samples=count))
