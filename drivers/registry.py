@@ -35,6 +35,7 @@ _BUILT_IN: Mapping[str, Mapping[str, str]] = {
     "pilot_sense": {
         "held": "drivers.pilot.held:HeldPilot",
         "coprocessor": "drivers.pilot.coprocessor:Coprocessor",
+        "sar_burst": "drivers.pilot.sar_burst:SarBurst",
     },
     "proximity": {"divider": "drivers.pilot.proximity_divider:ProximityDivider"},
     "temperature": {"ntc": "drivers.temperature.ntc:Ntc", "w1": "drivers.temperature.w1:W1"},

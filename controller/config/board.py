@@ -53,6 +53,7 @@ _EVSE_DEVICES = (
 )
 _SECTIONS = ("board", "bus", "adc", "watchdog", "mains", "estop", "limit", "evse", "reader", "indicator")
 _FAMILIES = {"ground": "input"}  # of drivers, where the section's name says what it is for
+_BURST_MAX_A = 51
 _REQUIRED_DEVICES = ("pilot_driver", "pilot_sense", "contactor")
 
 
@@ -412,6 +413,10 @@ def _check_connector(head: _EvseSection, table: Table, section: str, mistakes: M
                 mistakes.add(section, f"tethered = false: a socket needs the section [evse.{family}]")
         if head.cable_a is not None:
             mistakes.add_value(section, "cable_a", head.cable_a, "only an attached cable has it; a socket reads PP")
+    sense_type = table["pilot_sense"].get("type") if isinstance(table.get("pilot_sense"), dict) else None
+    if sense_type == "sar_burst" and head.hardware_max_a > _BURST_MAX_A:
+        rule = f"bursts see too little of a low plateau above {_BURST_MAX_A} A (85 % duty): take another [evse.pilot_sense]"
+        mistakes.add_value(section, "hardware_max_a", head.hardware_max_a, rule)
     if head.tethered != (head.connector_type in TETHERED_TYPES):
         fitting = TETHERED_TYPES if head.tethered else SOCKET_TYPES
         rule = f"with tethered = {shown(head.tethered)} it must be one of {', '.join(fitting)}"

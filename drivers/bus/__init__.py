@@ -45,6 +45,9 @@ class SpiDevice(Protocol):
     def write(self, data: bytes) -> None:
         """Shift out up to 4096 bytes without a pause."""
 
+    def burst(self, frame: bytes, times: int) -> bytes:
+        """Exchange the same frame again and again, chip select released in between. Returns all answers, one after the other."""
+
     def close(self) -> None: ...
 
 

@@ -77,8 +77,14 @@ class PilotSenseRig(Protocol):
 
 
 class PilotSenseContract:
-    @pytest.mark.parametrize("high_v", [12, 9, 6, 3, 0, -12])
-    @pytest.mark.parametrize("low_v", [-12, -8.8, 0])
+    @pytest.mark.parametrize(
+        ("high_v", "low_v"),
+        [
+            *((high_v, -12) for high_v in (12, 9, 6, 3)),  # PWM
+            *((volts, volts) for volts in (12, 9, 6, 3, 0, -12)),  # steady
+            *((9, -8.8), (6, -5.6), (3, -2.4)),  # PWM, without a diode
+        ],
+    )
     def test_a_reading_tells_both_plateaus_within_two_passes(
         self, rig: PilotSenseRig, high_v: float, low_v: float
     ) -> None:
@@ -100,10 +106,13 @@ class PilotSenseContract:
             assert begun_at_s <= reading.high_at_s <= rig.monotonic()
             rig.next_period()
 
-    def test_before_its_first_sample_the_low_plateau_is_none(self, rig: PilotSenseRig) -> None:
+    def test_the_low_plateau_is_none_until_it_was_sampled(self, rig: PilotSenseRig) -> None:
+        rig.plateaus(9, -12)
+        begun_at_s = rig.monotonic()
         rig.sense.begin()
         reading = plateaus_of(rig.sense.collect())
-        assert reading.low_v is None and reading.low_at_s is None
+        assert (reading.low_v is None) is (reading.low_at_s is None)
+        assert reading.low_at_s is None or (reading.low_at_s >= begun_at_s and reading.low_v is not None)
 
     def test_a_broken_converter_is_an_error_and_never_an_old_value(self, rig: PilotSenseRig) -> None:
         rig.sense.begin()

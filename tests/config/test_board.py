@@ -34,7 +34,7 @@ def mistakes_of(tmp_path: Path, text: str) -> list[str]:
 
 
 def test_the_shipped_boards_are_known_by_name() -> None:
-    assert board_names() == ("mock", "reference", "single-tethered", "three-phase-switching")
+    assert board_names() == ("mock", "reference", "reference-spi", "single-tethered", "three-phase-switching")
 
 
 def test_the_mock_board_has_two_sockets_and_two_readers_on_the_bench() -> None:

@@ -1,0 +1,56 @@
+"""The two plateaus of a pilot out of a burst of samples that is not in step with its PWM. Pure.
+
+1. Sorted, the samples are split at their largest gap, if that is 4 V or more: PWM; else the line is steady.
+2. A plateau needs five hits; its value is their median. What was taken on an edge lies in between and does not move a median.
+3. Each plateau must be quiet: a median deviation of 0.3 V or more is no plateau.
+
+The rate must not be commensurate with 1 kHz, or samples fall on the same places of each period: the reason for 4 periods and an odd count.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+GAP_V = 4.0
+HITS = 5
+QUIET_V = 0.3
+
+
+@dataclass(frozen=True, slots=True)
+class Plateaus:
+    """high_v: the upper one, or the steady line. low_v: the lower one, as high_v where the line is steady. duty_pct: None there."""
+
+    high_v: float
+    low_v: float
+    duty_pct: float | None
+
+
+class NoPlateau(ValueError):
+    """The samples are not those of a pilot: noise, a slow edge, or too few hits."""
+
+
+def plateaus_of(volts: Sequence[float]) -> Plateaus:
+    """Raises NoPlateau. volts: at least ten, at the pilot."""
+    ordered = sorted(volts)
+    gap, split = max(
+        ((above - below, place) for place, (below, above) in enumerate(pairwise(ordered), 1)),
+        default=(0.0, 0),
+    )
+    if gap < GAP_V:
+        steady = _quiet(ordered, "the steady line")
+        return Plateaus(steady, steady, None)
+    low, high = ordered[:split], ordered[split:]
+    if min(len(low), len(high)) < HITS:
+        raise NoPlateau(f"{len(high)} hits above and {len(low)} below the gap of {gap:.1f} V: fewer than {HITS}")
+    return Plateaus(_quiet(high, "the high plateau"), _quiet(low, "the low plateau"), 100.0 * len(high) / len(ordered))
+
+
+def _quiet(volts: Sequence[float], what: str) -> float:
+    """volts: sorted, not empty. Returns their median (the upper one of two)."""
+    middle = volts[len(volts) // 2]
+    deviation = sorted(abs(each - middle) for each in volts)[len(volts) // 2]
+    if deviation >= QUIET_V:
+        raise NoPlateau(f"{what} moves by {deviation:.2f} V around {middle:+.1f} V")
+    return middle
