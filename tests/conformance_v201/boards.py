@@ -10,12 +10,12 @@ MOCK = Path(__file__).parents[2] / "hw" / "boards" / "mock.toml"
 
 def one_evse(directory: Path) -> Path:
     """One socket with readers of its own."""
-    return _written(directory, _first_evse(MOCK.read_text()))
+    return _written(directory, _first_evse(_without_lights(MOCK.read_text())))
 
 
 def tethered(directory: Path) -> Path:
     """One EVSE with a fixed cable."""
-    text = _first_evse(MOCK.read_text()).replace("tethered = false", "tethered = true\ncable_a = 32")
+    text = _first_evse(_without_lights(MOCK.read_text())).replace("tethered = false", "tethered = true\ncable_a = 32")
     text = text.replace('"sType2"', '"cType2"')
     for part in ("proximity", "lock"):
         text = re.sub(rf"\[evse\.{part}\]\n(.+\n)+\n", "", text)
@@ -35,3 +35,8 @@ def _written(directory: Path, text: str) -> Path:
     file = directory / "board.toml"
     file.write_text(text)
     return file
+
+
+def _without_lights(text: str) -> str:
+    """The lights of the second EVSE would be of one that is not there."""
+    return text[: text.index("[[indicator]]")]
