@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
-FRAMES = int(os.environ.get("FUZZ_FRAMES", "1000"))
+FRAMES = int(os.environ.get("FUZZ_FRAMES", "300"))
 
 
 def fuzzed(frames_an_example: int = 1) -> Callable[[Any], Any]:
