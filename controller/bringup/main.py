@@ -80,6 +80,8 @@ def _report(
 ) -> Report:
     return Report(
         config.identity,
+        config.serial,
+        config.revision,
         str(board.path),
         sha256_of(board.path),
         f"Pilotline {__version__}",

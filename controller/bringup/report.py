@@ -19,6 +19,8 @@ class Report:
     """identity: of the station. signed_by: empty where nobody signed. machine: what it ran on."""
 
     identity: str
+    serial: str
+    revision: str
     board: str
     board_sha256: str
     software: str
@@ -51,6 +53,7 @@ def as_markdown(report: Report) -> str:
         f"# Bring-up of {report.identity}: {verdict}",
         "",
         f"* Begun {report.began.isoformat(timespec='seconds')}, {report.software} on {report.machine}",
+        f"* Serial number {report.serial}" + (f", hardware revision {report.revision}" if report.revision else ""),
         f"* Board {report.board}, sha256 `{report.board_sha256}`",
         "",
     ]

@@ -23,6 +23,8 @@ examples:
   pilotline board check my-board.toml             every mistake, one a line
   pilotline board draw reference                  the header, pin by pin
   pilotline board draw my-board.toml --svg o.svg  the same as a drawing
+  pilotline board provision reference --identity CP-7 --serial 0007 \\
+      --csms wss://csms.example/ocpp              one station's own files
 
 To begin one of your own, copy the nearest of the shipped files; how to wire it:
 hw/docs. Next: pilotline bringup
@@ -32,17 +34,42 @@ _CELL = 33  # columns on each side of the pins' numbers
 
 
 def add(commands: Commands) -> None:
-    parser = command(commands, "board", "list, check or draw boards", _EPILOG)
-    actions = parser.add_subparsers(metavar="list|check|draw", required=True)
+    parser = command(commands, "board", "list, check, draw or provision boards", _EPILOG)
+    actions = parser.add_subparsers(metavar="list|check|draw|provision", required=True)
     listed = command(actions, "list", "list the shipped boards", "", _list)
     checked = command(actions, "check", "tell every mistake of a board file; nothing is opened", "", _check)
     drawn = command(actions, "draw", "draw the 40-pin header with what sits on each pin", "", _draw)
+    _add_provision(actions)
     for each in (checked, drawn):
         each.add_argument("board", help="name of a shipped board, or a path ending in .toml")
     drawn.add_argument("--svg", type=Path, metavar="FILE", help="write a drawing instead")
     drawn.add_argument("--markdown", action="store_true", help="as a table of wires")
     for each in (listed, checked, drawn):
         add_json(each)
+
+
+def _add_provision(actions: Commands) -> None:
+    parser = command(
+        actions,
+        "provision",
+        "write one station's own files at the end of the line",
+        "Writes pilotline.toml and a password of its own into --out, and prints both as\nJSON for the production's database. What is there already is never overwritten.\n",
+        _provision,
+    )
+    parser.add_argument("board", help="name of a shipped board, or a path ending in .toml")
+    parser.add_argument("--identity", required=True, help="how the CSMS knows it")
+    parser.add_argument("--serial", required=True, help="serial number")
+    parser.add_argument("--revision", default="", help="revision of the hardware")
+    parser.add_argument("--csms", required=True, metavar="URL", help="where it connects to, ws:// or wss://")
+    parser.add_argument("--out", type=Path, default=Path("/etc/pilotline"), help="directory (default: /etc/pilotline)")
+
+
+def _provision(args: argparse.Namespace) -> int:
+    from controller.provision import provisioned
+
+    load_board(args.board, _RUN)
+    print_json(provisioned(args.out, args.identity, args.serial, args.revision, args.board, args.csms))
+    return ExitCode.OK
 
 
 def _list(args: argparse.Namespace) -> int:

@@ -50,6 +50,7 @@ class StationSection:
     vendor: str = setting("Vendor name told in BootNotification.", default="Pilotline", low=1, high=20)
     model: str = setting("Model name told in BootNotification.", default="Pilotline", low=1, high=20)
     serial: str = setting("Serial number told in BootNotification.", default="PL-000001", low=1, high=25)
+    revision: str = setting("Revision of the hardware, told in `status` and bring-up reports.", default="", high=25)
     board: str = setting(
         "The board file: a name of hw/boards (mock, reference, …) or a path ending in .toml.", default="mock", low=1
     )
@@ -120,6 +121,7 @@ class StationConfig:
     vendor: str
     model: str
     serial: str
+    revision: str
     firmware: str
     board: str
     state_dir: Path
@@ -236,6 +238,7 @@ def _joined(
         vendor=station.vendor,
         model=station.model,
         serial=station.serial,
+        revision=station.revision,
         firmware=__version__,
         board=board,
         state_dir=_path(station.state_dir, base) or _user_state_dir() / folder,

@@ -35,6 +35,8 @@ class Station(Commands):
         return {
             "identity": self.config.identity,
             "firmware": self.config.firmware,
+            "serial": self.config.serial,
+            "revision": self.config.revision,
             "board": self.board.name,
             "csms": {
                 "url": self.config.csms_url,

@@ -15,7 +15,16 @@ from controller.bringup.report import Report, as_json, as_markdown, sha256_of, w
 GOOD = passed("pilot +12 V", 1, "+12.00 V", "+11 to +13 V")
 BAD = failed("mains", 1, "absent", "present", "GPIO13 (pin) | of mock.toml [mains]")
 REPORT = Report(
-    "CP/1", "/x/mock.toml", "ab" * 32, "Pilotline 1", "a Pi", datetime(2026, 1, 5, 6, 0, tzinfo=UTC), "Ann", (GOOD,)
+    "CP/1",
+    "SN-7",
+    "C",
+    "/x/mock.toml",
+    "ab" * 32,
+    "Pilotline 1",
+    "a Pi",
+    datetime(2026, 1, 5, 6, 0, tzinfo=UTC),
+    "Ann",
+    (GOOD,),
 )
 
 
@@ -41,6 +50,7 @@ def test_the_report_says_what_was_measured_on_which_board_and_who_signs() -> Non
     assert "| pilot +12 V | ok | +12.00 V | +11 to +13 V |  |" in text
     assert "| mains | **FAILED** | absent | present | GPIO13 (pin) / of mock.toml [mains] |" in text
     assert text.index("## EVSE 1") < text.index("## Station") and "ab" * 32 in text
+    assert "* Serial number SN-7, hardware revision C" in text
     assert text.endswith("Signed: Ann\n")
     assert as_markdown(dataclasses.replace(REPORT, signed_by="")).endswith("Not signed.\n")
 

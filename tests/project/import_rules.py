@@ -59,8 +59,9 @@ LAYERS: Mapping[str, frozenset[str]] = {
             "controller controller.child controller.clock controller.config controller.exits controller.hal controller.local "
             "controller.logic controller.safety controller.store controller.wiring_safety controller.wiring_station"
         ),
+        "controller.provision": "controller.config controller.exits",
         "controller.cli": (
-            "drivers.registry controller controller.hal controller.wiring_meter controller.bringup controller.child controller.config controller.diagnostics controller.exits controller.local "
+            "drivers.registry controller.provision controller controller.hal controller.wiring_meter controller.bringup controller.child controller.config controller.diagnostics controller.exits controller.local "
             "controller.ocpp controller.run controller.safe_outputs controller.streams"
         ),
         "drivers": "controller.hal controller.logic",

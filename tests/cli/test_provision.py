@@ -1,0 +1,72 @@
+"""The end of the line: files that a start accepts, written once, each station with a password of its own."""
+
+from __future__ import annotations
+
+import json
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from controller.config import load_station
+
+pytestmark = pytest.mark.wire
+
+VALUES = {"--identity": "CP-7", "--serial": "0007", "--revision": "C", "--csms": "wss://csms.example/ocpp"}
+
+
+def provision(out: Path, board: str = "reference", **changes: str) -> subprocess.CompletedProcess[str]:
+    values = {**VALUES, **{f"--{key}": value for key, value in changes.items()}}
+    words = [word for pair in values.items() for word in pair]
+    line = [sys.executable, "-P", "-m", "controller", "board", "provision", board, "--out", str(out), *words]
+    return subprocess.run(line, capture_output=True, text=True, check=False)
+
+
+def test_a_station_gets_files_that_a_start_accepts(tmp_path: Path) -> None:
+    result = provision(tmp_path)
+    assert result.returncode == 0, result.stderr
+    told = json.loads(result.stdout)
+    station = load_station(tmp_path / "pilotline.toml")
+    assert (station.identity, station.serial, station.revision, station.board) == ("CP-7", "0007", "C", "reference")
+    assert station.csms_url == "wss://csms.example/ocpp"
+    assert (tmp_path / "password").read_text() == f"{told['password']}\n" and len(told["password"]) == 32
+    for name in ("pilotline.toml", "password"):
+        assert stat.S_IMODE((tmp_path / name).stat().st_mode) & 0o007 == 0
+    assert "password" not in (tmp_path / "pilotline.toml").read_text().replace("password_file", "").replace(
+        "/password", ""
+    )
+
+
+def test_it_is_written_once_and_no_two_have_one_password(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    first, second = (json.loads(provision(tmp_path / name).stdout) for name in "ab")
+    assert first["password"] != second["password"]
+    again = provision(tmp_path / "a", identity="CP-8")
+    assert again.returncode == 6 and "this station was provisioned" in again.stderr
+    assert load_station(tmp_path / "a" / "pilotline.toml").identity == "CP-7"
+
+
+@pytest.mark.parametrize(
+    ("changes", "code", "says"),
+    [
+        ({"identity": "a:b"}, 3, "must be printable and have no colon"),
+        ({"identity": 'x"y\n[csms]'}, 3, "must be printable"),
+        ({"serial": "x" * 26}, 3, "serial"),
+        ({"csms": "http://x/"}, 3, "must look like ws://host"),
+        ({"board": "nope"}, 3, "unknown board 'nope'"),
+    ],
+)
+def test_a_wrong_value_is_told_and_nothing_is_written(
+    tmp_path: Path, changes: dict[str, str], code: int, says: str
+) -> None:
+    result = provision(tmp_path, **changes)
+    assert result.returncode == code and says in result.stderr and "Traceback" not in result.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_directory_that_is_not_there_is_named(tmp_path: Path) -> None:
+    result = provision(tmp_path / "none")
+    assert result.returncode == 5 and f"{tmp_path}/none/password: no such file or directory" in result.stderr
