@@ -284,8 +284,8 @@ class World:
             volts = 0.0 if driven is PilotOutput.E else -12.0
         inputs.temperature_c, inputs.temperature_at_s = self.temperature_c, at
         if self.channel.config.has_phase_sense:
-            amps, volts = self.sensed
-            inputs.current_a, inputs.voltage_v, inputs.phases_at_s = (amps,) * 3, (volts,) * 3, at
+            amps, mains_v = self.sensed
+            inputs.current_a, inputs.voltage_v, inputs.phases_at_s = (amps,) * 3, (mains_v,) * 3, at
         inputs.high_v, inputs.high_at_s = volts, at
         inputs.proximity_ohm, inputs.proximity_at_s = self.ohm, at
         if self.senses_low is None:
