@@ -13,14 +13,15 @@ PASSES ?= 2000000
 EDGES ?= 2000
 FRAMES ?= 1000000
 CONDITIONS ?= idle,saturated,stress
+KERNEL ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench sim scenarios search traces storm mutants fuzz conformance clean
+.PHONY: help setup demo test check bench sim scenarios search traces storm mutants fuzz conformance kernel-test clean
 
 help: ## List the targets
 	@echo "Pilotline - usage: make TARGET"
 	@echo
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 	@echo
 	@echo "The first one needs git, make and Python 3.11 or later, and nothing else: make demo"
 
@@ -66,6 +67,9 @@ fuzz: setup ## Throw FRAMES=1000000 frames, good, bad and cut, at every driver a
 
 conformance: setup ## Run the tests that prove OCPP ids; which ones in build/conformance.json
 	@$(PYTEST) -n 2 -m ocpp --conformance=build/conformance.json
+
+kernel-test: setup ## Run the drivers on a real kernel's devices, emulated, in 1 to 2 min (KERNEL=FILE.deb another kernel)
+	@.venv/bin/python -m hil.kernel $(if $(KERNEL),--kernel $(KERNEL)) --json build/kernel-test.json
 
 clean: ## Remove what builds and tests made (.venv stays; remove it by hand to start over)
 	@rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -36,12 +37,17 @@ class GpiozeroBus:
         """Open the chip and return a gpiozero pin factory. Raises DeviceGone."""
         chip = chip_number(chip_labels(), self._settings.chip_label, self._where)
         try:
-            from gpiozero.pins.lgpio import LGPIOFactory  # type: ignore[import-untyped]
+            with _room_for_a_pipe():
+                from gpiozero.pins.lgpio import LGPIOFactory  # type: ignore[import-untyped]
         except ImportError as error:
             raise DeviceGone(
                 f"GPIO of {self._where}",
                 "the Python module lgpio is missing",
                 "apt install python3-lgpio, and make the venv with --system-site-packages",
+            ) from error
+        except OSError as error:
+            raise DeviceGone(
+                f"GPIO of {self._where}", f"lgpio cannot make its pipe: {error.strerror}", "is /tmp full or read-only?"
             ) from error
         import lgpio  # type: ignore[import-not-found]
 
@@ -51,6 +57,27 @@ class GpiozeroBus:
             raise DeviceGone(
                 f"/dev/gpiochip{chip} of {self._where}", f"cannot be opened: {error}", "is the user in the group gpio?"
             ) from error
+
+
+@contextlib.contextmanager
+def _room_for_a_pipe() -> Iterator[None]:
+    """Let lgpio make its named pipe in a directory of its own while it is imported. Raises OSError.
+
+    It makes one for alerts, which nobody here uses, where LG_WD says or else in the working directory, and a service's is `/`,
+    where it may not write. With LG_WD it also moves the whole process there.
+    """
+    import tempfile
+
+    home, wish = os.getcwd(), os.environ.get("LG_WD")
+    with tempfile.TemporaryDirectory(prefix="pilotline-gpio-") as directory:
+        os.environ["LG_WD"] = directory
+        try:
+            yield
+        finally:
+            os.chdir(home)
+            del os.environ["LG_WD"]
+            if wish is not None:
+                os.environ["LG_WD"] = wish
 
 
 def chip_labels(devices: Path = Path("/dev")) -> dict[int, str]:

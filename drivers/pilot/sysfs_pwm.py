@@ -95,10 +95,13 @@ class SysfsPwm:
     def _prepare(self, polarity: str) -> None:
         """Set period and polarity, with F behind the open switch, and start the channel.
 
-        The kernel refuses a duty above the period and a polarity change while enabled.
+        The kernel refuses a duty above the period and a polarity change while enabled. A Pi's channel that is fresh has a
+        period of 0, and then a kernel before 6.11 refuses all but the period (`!state->period` in pwm_apply_state).
         """
-        if self._read("period") != str(PERIOD_NS):
-            self._write("duty_cycle", "0")
+        period = self._read("period")
+        if period != str(PERIOD_NS):
+            if period != "0":
+                self._write("duty_cycle", "0")
             self._write("period", str(PERIOD_NS))
         if self._read("polarity") != polarity:
             self._write("enable", "0")

@@ -72,12 +72,13 @@ def _meter_ports(layout: Layout, plant: Plant, loop: asyncio.AbstractEventLoop) 
     for meter in layout.meters:
         lines.setdefault(meter.port, []).append(meter)
     return [
-        BenchPort(path, [Sdm630Peer(_face(meter, plant)) for meter in meters], meters[0].baud, loop)
+        BenchPort(path, [Sdm630Peer(meter_face(meter, plant)) for meter in meters], meters[0].baud, loop)
         for path, meters in lines.items()
     ]
 
 
-def _face(meter: MeterPort, plant: Plant) -> Callable[[], MeterFace]:
+def meter_face(meter: MeterPort, plant: Plant) -> Callable[[], MeterFace]:
+    """Return what tells how the meter of that port is at any moment."""
     model = plant.evses[meter.evse]
 
     def face() -> MeterFace:

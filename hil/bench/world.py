@@ -5,13 +5,13 @@ from __future__ import annotations
 import errno
 import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from drivers.mock.pages import AnalogPage, Edge, GpioPage, PageError
-from drivers.mock.pwm_directory import PwmDirectory
+from drivers.mock.pwm_directory import PwmDirectory, Refusal, Wave
 from hil.bench.layout import InputLine, Layout, OutputLine
 from hil.plant import Plant
 
@@ -26,16 +26,36 @@ class _Write:
     apply: Callable[[float], None]
 
 
-class World:
-    """fresh: no driver process lives, so everything begins as after power-on. Else a bench before us made the files."""
+class PwmChip(Protocol):
+    """The plant's side of a PWM chip; the bench's directory, unless a real chip's registers are played."""
 
-    def __init__(self, layout: Layout, *, fresh: bool, seed: int = 0) -> None:
+    refusals: list[Refusal]
+
+    def poll(self, now: float) -> list[Wave]: ...
+    def reset(self) -> None: ...
+    def close(self) -> None: ...
+
+
+class World:
+    """fresh: no driver process lives, so everything begins as after power-on. Else a bench before us made the files.
+
+    pwm: chips to use in the place of the bench's directories, by root and device as in the layout.
+    """
+
+    def __init__(
+        self,
+        layout: Layout,
+        *,
+        fresh: bool,
+        seed: int = 0,
+        pwm: Mapping[tuple[Path, str], PwmChip] | None = None,
+    ) -> None:
         self._layout = layout
         self.plant = Plant(layout.evses, time.monotonic(), readers=layout.plant_readers(), seed=seed)
         self._gpio = _gpio_page(layout.gpio_page, fresh)
         self._panel = _gpio_page(layout.panel_page, fresh) if layout.panel_page is not None else None
         self._analog = _analog_page(layout, fresh)
-        self._pwm = _pwm_directories(layout)
+        self._pwm = _pwm_directories(layout) if pwm is None else pwm
         self._pwm_evses = {(each.root, each.device, each.channel): each.evse for each in layout.pwm}
         self._outputs = {line.pin: line for line in layout.outputs}
         self._levels: dict[int, bool] = {}
@@ -251,7 +271,7 @@ def _analog_page(layout: Layout, fresh: bool) -> AnalogPage:
     return AnalogPage.create(layout.analog_page, layout.adc_addresses)
 
 
-def _pwm_directories(layout: Layout) -> dict[tuple[Path, str], PwmDirectory]:
+def _pwm_directories(layout: Layout) -> dict[tuple[Path, str], PwmChip]:
     channels: dict[tuple[Path, str], int] = defaultdict(int)
     for each in layout.pwm:
         key = (each.root, each.device)

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.abc
+import importlib.machinery
+import importlib.util
+import os
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -116,6 +120,61 @@ def test_without_lgpio_the_error_says_what_to_install(monkeypatch: pytest.Monkey
     monkeypatch.setitem(__import__("sys").modules, "lgpio", None)
     monkeypatch.delitem(__import__("sys").modules, "gpiozero.pins.lgpio", raising=False)
     with pytest.raises(DeviceGone, match=r"lgpio is missing \(apt install python3-lgpio"):
+        GpiozeroBus(GpiozeroBus.Settings(), "board").factory()
+
+
+LGPIO = '''
+"""Does at import what lgpio does: goes where LG_WD says, makes its pipe there and opens it by its bare name."""
+import os
+class error(Exception): pass
+os.chdir(os.environ.get("LG_WD", "."))
+os.mkfifo(".lgd-nfy0")
+held = os.open(".lgd-nfy0", os.O_RDWR)
+'''
+FACTORY = "import lgpio\nclass LGPIOFactory:\n    def __init__(self, chip): self.chip = chip\n"
+
+
+@pytest.fixture
+def lgpio(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "lgpio.py").write_text(LGPIO)
+    (tmp_path / "factory.py").write_text(FACTORY)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr("drivers.bus.gpio.chip_labels", lambda: {3: "pinctrl-rp1"})
+    monkeypatch.delitem(sys.modules, "lgpio", raising=False)
+    spec = importlib.util.spec_from_file_location("gpiozero.pins.lgpio", tmp_path / "factory.py")
+    assert spec is not None and spec.loader is not None
+    module, loader = importlib.util.module_from_spec(spec), spec.loader
+
+    class Finder(importlib.abc.MetaPathFinder):
+        def find_spec(self, name: str, path: object, target: object = None) -> importlib.machinery.ModuleSpec | None:
+            return spec if name == "gpiozero.pins.lgpio" else None
+
+    assert module is not None and loader is not None
+    monkeypatch.delitem(sys.modules, "gpiozero.pins.lgpio", raising=False)
+    monkeypatch.setattr(sys, "meta_path", [Finder(), *sys.meta_path])
+
+
+def test_lgpio_gets_a_place_for_its_pipe_and_leaves_the_working_directory_alone(
+    lgpio: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A service's working directory is /, where it may not write."""
+    home = tmp_path / "home"
+    home.mkdir()
+    monkeypatch.chdir(home)
+    monkeypatch.setenv("LG_WD", "/proc/nowhere")
+    assert GpiozeroBus(GpiozeroBus.Settings(), "board").factory().chip == 3
+    assert Path.cwd() == home and os.listdir(home) == []
+    assert os.environ["LG_WD"] == "/proc/nowhere"
+
+
+def test_lgpio_without_a_place_for_its_pipe_is_one_line(
+    lgpio: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(os, "mkfifo", refuse)
+    with pytest.raises(DeviceGone, match=r"GPIO of board: lgpio cannot make its pipe: Permission denied \(is /tmp"):
         GpiozeroBus(GpiozeroBus.Settings(), "board").factory()
 
 

@@ -173,6 +173,21 @@ def test_a_pulsing_channel_left_by_a_crash_is_made_safe_before_its_period_shrink
     assert order[:2] == ["duty_cycle=0", "period=1000000"]
 
 
+def test_a_fresh_channel_gets_its_period_before_anything_else(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A Pi's driver gives a fresh channel a period of 0; until then kernels before 6.11 refuse every other write."""
+    channel = make_channel(root / "pwmchip2", 0, period=0)
+    write_text = Path.write_text
+
+    def kernel_write(path: Path, text: str, *args: Any) -> int:
+        if path.name != "period" and not value(channel / "period"):
+            raise OSError(22, "Invalid argument")
+        return write_text(path, text, *args)
+
+    monkeypatch.setattr(Path, "write_text", kernel_write)
+    rig = Rig(root, polarity="inversed")
+    assert (rig.high_pct(), rig.frequency_hz()) == (0, 1000)
+
+
 def test_the_polarity_is_set_while_the_channel_is_disabled(
     root: Path, exported: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
