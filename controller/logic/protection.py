@@ -1,8 +1,8 @@
 """Over-current and voltage from the measurements that a permit's renewals carry, and from what a board senses itself.
 
 Rules
-1. The newest measurement counts, wherever it came from; currents and voltages each for themselves. One older than 10 s counts as
-   missing: nothing is judged from it, and a running count starts anew.
+1. The meter and the board's own sense are judged beside each other, and the worse counts: a sense that has gone blind hides nothing.
+   A measurement older than 10 s counts as missing; without any, a running count starts anew.
 2. Any phase above (signalled + 0.5 A) x 1.10 for 7 s: stop. Above 1.5 x signalled for 1 s: open. "Signalled" is the highest
    current the duty told in the last 5 s: the vehicle has that long to follow.
 3. Voltage outside 0.85..1.10 of nominal for 5 s: suspend, until it was inside for 5 s.
@@ -51,23 +51,52 @@ class _Lasting:
         return self._since + self._for_s
 
 
+class _Source:
+    """What one device has measured last; empty where it did not, or too long ago."""
+
+    __slots__ = ("_current_at", "_voltage_at", "current_a", "voltage_v")
+
+    def __init__(self) -> None:
+        self.current_a: tuple[float, ...] = ()
+        self.voltage_v: tuple[float, ...] = ()
+        self._current_at = self._voltage_at = float("-inf")
+
+    def measured(self, current_a: tuple[float, ...], voltage_v: tuple[float, ...], at_s: float) -> None:
+        if current_a and at_s >= self._current_at - TOLERANCE_S:
+            self.current_a, self._current_at = current_a, at_s
+        if voltage_v and at_s >= self._voltage_at - TOLERANCE_S:
+            self.voltage_v, self._voltage_at = voltage_v, at_s
+
+    def forget_stale(self, now: float) -> None:
+        if self.current_a and now >= self._current_at + STALE_S - TOLERANCE_S:
+            self.current_a = ()
+        if self.voltage_v and now >= self._voltage_at + STALE_S - TOLERANCE_S:
+            self.voltage_v = ()
+
+    def deadline(self) -> float | None:
+        due = [
+            at + STALE_S
+            for at, held in ((self._current_at, self.current_a), (self._voltage_at, self.voltage_v))
+            if held
+        ]
+        return min(due, default=None)
+
+
 class Protection:
     """Judges one EVSE's measurements. The four claims hold as of the last `judge`."""
 
     __slots__ = (
         "_allowed_a",
-        "_current_a",
-        "_current_at",
         "_far_over",
         "_high",
         "_inside",
         "_low",
         "_lowered_at",
+        "_meter",
         "_over",
         "_phases",
+        "_sense",
         "_signalled_a",
-        "_voltage_at",
-        "_voltage_v",
         "is_far_over_current",
         "is_over_current",
         "is_over_voltage",
@@ -76,10 +105,8 @@ class Protection:
 
     def __init__(self, phases: int) -> None:
         self._phases = phases
-        self._current_a: tuple[float, ...] = ()
-        self._current_at = float("-inf")
-        self._voltage_v: tuple[float, ...] = ()
-        self._voltage_at = float("-inf")
+        self._meter = _Source()
+        self._sense = _Source()
         self._signalled_a = 0.0
         self._allowed_a = 0.0
         self._lowered_at = float("-inf")
@@ -95,24 +122,19 @@ class Protection:
 
     def measured(self, measurements: Measurements, now: float) -> None:
         """A permit brought measurements, `age_s` old now."""
-        self.sensed(measurements.current_a, measurements.voltage_v, now - max(0.0, measurements.age_s), now)
+        if measurements.age_s <= STALE_S:
+            self._meter.measured(measurements.current_a, measurements.voltage_v, now - max(0.0, measurements.age_s))
 
     def sensed(self, current_a: tuple[float, ...], voltage_v: tuple[float, ...], at_s: float, now: float) -> None:
-        """Phases were measured at `at_s`; empty where one quantity was not."""
-        if at_s < now - STALE_S:
-            return
-        if current_a and at_s >= self._current_at - TOLERANCE_S:
-            self._current_a, self._current_at = current_a, at_s
-        if voltage_v and at_s >= self._voltage_at - TOLERANCE_S:
-            self._voltage_v, self._voltage_at = voltage_v, at_s
+        """The board itself measured the phases at `at_s`; empty where one quantity is not sensed."""
+        if at_s >= now - STALE_S:
+            self._sense.measured(current_a, voltage_v, at_s)
 
     def judge(self, signalled_a: float, is_energised: bool, now: float) -> None:
         """signalled_a: what the duty tells now; 0 under X1, where the forced opening is the protection."""
         self._follow(signalled_a, now)
-        if self._current_a and now >= self._current_at + STALE_S - TOLERANCE_S:
-            self._current_a = ()
-        if self._voltage_v and now >= self._voltage_at + STALE_S - TOLERANCE_S:
-            self._voltage_v = ()
+        self._meter.forget_stale(now)
+        self._sense.forget_stale(now)
         self._judge_current(is_energised, now)
         self._judge_voltage(now)
         self.is_over_current = self._over.is_due(now)
@@ -131,13 +153,14 @@ class Protection:
             self._allowed_a = signalled_a
 
     def _judge_current(self, is_energised: bool, now: float) -> None:
-        most = max(self._current_a[: self._phases], default=0.0)
+        phases = self._phases
+        most = max((*self._meter.current_a[:phases], *self._sense.current_a[:phases]), default=0.0)
         judged = is_energised and self._signalled_a > 0.0
         self._over.tell(judged and most > (self._allowed_a + MARGIN_A) * MARGIN, now)
         self._far_over.tell(judged and most > self._allowed_a * FAR_ABOVE, now)
 
     def _judge_voltage(self, now: float) -> None:
-        volts = self._voltage_v[: self._phases]
+        volts = (*self._meter.voltage_v[: self._phases], *self._sense.voltage_v[: self._phases])
         high = bool(volts) and max(volts) > NOMINAL_V * HIGH_SHARE
         low = bool(volts) and min(volts) < NOMINAL_V * LOW_SHARE
         self._high.tell(high, now)
@@ -146,11 +169,7 @@ class Protection:
 
     def deadline(self, now: float) -> float | None:
         """Return when a claim would next change with the same measurements and signal."""
-        due = []
-        if self._current_a:
-            due.append(self._current_at + STALE_S)
-        if self._voltage_v:
-            due.append(self._voltage_at + STALE_S)
+        due = [at for at in (self._meter.deadline(), self._sense.deadline()) if at is not None]
         if due and self._allowed_a > self._signalled_a:
             due.append(self._lowered_at + FOLLOW_S)
         for lasting in (self._over, self._far_over, self._high, self._low, self._inside):

@@ -349,16 +349,18 @@ def test_a_vehicle_has_five_seconds_to_follow_a_lowered_duty() -> None:
     assert _drawn(protection, 16.0, 10.0, 5.0, 20.0) == pytest.approx(6.0)
 
 
-def test_the_newest_measurement_counts_wherever_it_came_from() -> None:
+@pytest.mark.parametrize(("sensed", "metered"), [(40.0, 1.0), (1.0, 40.0)])
+def test_the_worse_of_meter_and_sense_counts(sensed: float, metered: float) -> None:
     protection = Protection(3)
     for tick in range(20):
         now = tick / 10
-        protection.sensed((40.0, 1.0, 1.0), (), now, now)
-        protection.measured(Measurements((1.0,) * 3, (230.0,) * 3, 2.0), now)  # the meter's are two seconds old
+        protection.sensed((sensed, 1.0, 1.0), (), now, now)
+        protection.measured(Measurements((metered, 1.0, 1.0), (230.0,) * 3, 2.0), now)
         protection.judge(16.0, True, now)
     assert protection.is_far_over_current
-    protection.measured(Measurements((1.0,) * 3, (230.0,) * 3, 0.0), 2.0)  # the sense has stopped, the meter goes on
-    protection.judge(16.0, True, 2.0)
+    now = 20.0  # what both have said is stale by now
+    protection.sensed((1.0,) * 3, (), now, now)
+    protection.judge(16.0, True, now)
     assert not protection.is_far_over_current
 
 
