@@ -1,21 +1,17 @@
-"""`pilotline board`: which boards there are, every mistake of one, and what sits on each pin of its header."""
+"""`pilotline board`: which boards there are, every mistake of one, what sits on each pin, and what config.txt has to say."""
 
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from controller.cli.options import Commands, add_json, command, print_json
-from controller.config import ConfigError, load_board
+from controller.config import BoardConfig, ConfigError, load_board
 from controller.config.board import board_names, boards_directory
 from controller.config.reader import read_toml
 from controller.exits import CommandFailed, ExitCode
-
-if TYPE_CHECKING:
-    from controller.config import BoardConfig
-    from controller.config.header import Use
 
 _EPILOG = """\
 examples:
@@ -23,6 +19,7 @@ examples:
   pilotline board check my-board.toml             every mistake, one a line
   pilotline board draw reference                  the header, pin by pin
   pilotline board draw my-board.toml --svg o.svg  the same as a drawing
+  pilotline board config-txt reference            what the Pi needs at boot
   pilotline board provision reference --identity CP-7 --serial 0007 \\
       --csms wss://csms.example/ocpp              one station's own files
 
@@ -30,22 +27,38 @@ To begin one of your own, copy the nearest of the shipped files; how to wire it:
 hw/docs. Next: pilotline bringup
 """
 _RUN = Path("/run/pilotline")
-_CELL = 33  # columns on each side of the pins' numbers
 
 
 def add(commands: Commands) -> None:
     parser = command(commands, "board", "list, check, draw or provision boards", _EPILOG)
-    actions = parser.add_subparsers(metavar="list|check|draw|provision", required=True)
-    listed = command(actions, "list", "list the shipped boards", "", _list)
-    checked = command(actions, "check", "tell every mistake of a board file; nothing is opened", "", _check)
-    drawn = command(actions, "draw", "draw the 40-pin header with what sits on each pin", "", _draw)
-    _add_provision(actions)
-    for each in (checked, drawn):
-        each.add_argument("board", help="name of a shipped board, or a path ending in .toml")
-    drawn.add_argument("--svg", type=Path, metavar="FILE", help="write a drawing instead")
-    drawn.add_argument("--markdown", action="store_true", help="as a table of wires")
-    for each in (listed, checked, drawn):
-        add_json(each)
+    actions = parser.add_subparsers(metavar="list|check|draw|config-txt|provision", required=True)
+    for add_action in (_add_list, _add_check, _add_draw, _add_config_txt, _add_provision):
+        add_action(actions)
+
+
+def _add_list(actions: Commands) -> None:
+    add_json(command(actions, "list", "list the shipped boards", "", _list))
+
+
+def _add_check(actions: Commands) -> None:
+    epilog = "exit code: 0 when a start would accept it, 3 when there are mistakes: all are\nlisted\n"
+    parser = command(actions, "check", "tell every mistake of a board file; nothing is opened", epilog, _check)
+    _add_board(parser)
+    add_json(parser)
+
+
+def _add_draw(actions: Commands) -> None:
+    parser = command(actions, "draw", "draw the 40-pin header with what sits on each pin", "", _draw)
+    _add_board(parser)
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--svg", type=Path, metavar="FILE", help="write a drawing instead")
+    form.add_argument("--markdown", action="store_true", help="as a table of wires")
+    add_json(form)  # type: ignore[arg-type]
+
+
+def _add_config_txt(actions: Commands) -> None:
+    parser = command(actions, "config-txt", "print the lines of config.txt that a board needs", "", _config_txt)
+    _add_board(parser)
 
 
 def _add_provision(actions: Commands) -> None:
@@ -56,7 +69,7 @@ def _add_provision(actions: Commands) -> None:
         "Writes pilotline.toml and a password of its own into --out, and prints both as\nJSON for the production's database. What is there already is never overwritten.\n",
         _provision,
     )
-    parser.add_argument("board", help="name of a shipped board, or a path ending in .toml")
+    _add_board(parser)
     parser.add_argument("--identity", required=True, help="how the CSMS knows it")
     parser.add_argument("--serial", required=True, help="serial number")
     parser.add_argument("--revision", default="", help="revision of the hardware")
@@ -64,12 +77,11 @@ def _add_provision(actions: Commands) -> None:
     parser.add_argument("--out", type=Path, default=Path("/etc/pilotline"), help="directory (default: /etc/pilotline)")
 
 
-def _provision(args: argparse.Namespace) -> int:
-    from controller.provision import provisioned
+def _add_board(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("board", help="name of a shipped board, or a path ending in .toml")
 
-    load_board(args.board, _RUN)
-    print_json(provisioned(args.out, args.identity, args.serial, args.revision, args.board, args.csms))
-    return ExitCode.OK
+
+# --- what they do ---------------------------------------------------------------------------------------------------------
 
 
 def _list(args: argparse.Namespace) -> int:
@@ -87,86 +99,80 @@ def _list(args: argparse.Namespace) -> int:
 
 
 def _check(args: argparse.Namespace) -> int:
+    from controller.config.wiring_notes import wiring_notes
+
     mistakes: list[str] = []
+    notes: list[str] = []
     summary = ""
     try:
         board = load_board(args.board, _RUN)
-        evses = f"{len(board.evses)} EVSE" + "s" * (len(board.evses) != 1)
-        summary = f"{board.name}, {evses}, {len(board.readers)} readers"
+        notes, summary = wiring_notes(board), _summary(board)
     except ConfigError as error:
         mistakes = list(error.mistakes)
     if args.json:
-        print_json({"ok": not mistakes, "mistakes": mistakes})
+        print_json({"ok": not mistakes, "mistakes": mistakes, "notes": notes})
     elif mistakes:
         raise ConfigError(mistakes)
     else:
-        print(f"OK: {args.board}: {summary}\nnext: pilotline board draw {args.board}")
+        print("\n".join([*(f"note: {note}" for note in notes), f"OK: {args.board}: {summary}"]))
+        print(f"next: pilotline board draw {args.board}")
     return ExitCode.CONFIG if mistakes else ExitCode.OK
 
 
+def _summary(board: BoardConfig) -> str:
+    evses, readers = len(board.evses), len(board.readers)
+    return f"{board.name}, {evses} EVSE{'s' * (evses != 1)}, {readers} reader{'s' * (readers != 1)}"
+
+
 def _draw(args: argparse.Namespace) -> int:
-    from controller.config.header import uses_of
+    from controller.cli.board_draw import drawn, wiring_table
 
     board = load_board(args.board, _RUN)
-    uses = uses_of(board)
     if args.json:
-        print_json({use.line: {"what": use.what, "where": use.where, "output": use.is_output} for use in uses})
+        print_json(_as_json(board))
     elif args.markdown:
-        print(wiring_table(uses))
+        print(wiring_table(board))
     elif args.svg is not None:
         from controller.cli.board_svg import header_svg
 
         try:
-            args.svg.write_text(header_svg(board, uses), encoding="utf-8")
+            args.svg.write_text(header_svg(board), encoding="utf-8")
         except OSError as error:
             raise CommandFailed(f"{args.svg}: {(error.strerror or '').lower()}", ExitCode.DEVICE) from error
         print(f"{args.svg}: the header of {board.name}")
     else:
-        print(rendered(board, uses, is_coloured=sys.stdout.isatty()))
+        print(drawn(board, is_coloured=sys.stdout.isatty() and not os.environ.get("NO_COLOR")))
     return ExitCode.OK
 
 
-def rendered(board: BoardConfig, uses: list[Use], *, is_coloured: bool) -> str:
-    """Return the header as text of at most 80 columns: odd pins left, even pins right, pin 1 at the top."""
-    by_line = {use.line: use for use in uses}
-    rows = [f"{board.name}: pin 1 is at the corner; > driven, < read"]
-    for pin in range(1, 40, 2):
-        left, right = _cell(pin, by_line), _cell(pin + 1, by_line)
-        row = f"{left:>{_CELL}} {pin:>2} | {pin + 1:<2} {right}".rstrip()
-        rows.append(f"\033[1m{row}\033[0m" if is_coloured and (_use(pin, by_line) or _use(pin + 1, by_line)) else row)
-    off = [use for use in uses if use.line not in range(28)]
-    return "\n".join([*rows, *(f"not on the header: line {use.line} {use.what}" for use in off)])
+def _as_json(board: BoardConfig) -> list[dict[str, object]]:
+    from controller.config.header import PIN_OF, sections_of, uses_of
+
+    return [
+        {
+            "pin": PIN_OF.get(use.line) if not use.chip or use.on_header else None,
+            "line": use.line,
+            "what": use.what,
+            "output": use.is_output,
+            "where": use.where,
+        }
+        for use in uses_of(sections_of(board))
+    ]
 
 
-def wiring_table(uses: list[Use]) -> str:
-    """Return the wires as a Markdown table, in the order of the header's pins."""
-    from controller.config.header import LINES
+def _config_txt(args: argparse.Namespace) -> int:
+    from controller.config.boot_lines import boot_lines
 
-    pin_of = {line: pin for pin, line in LINES.items()}
-    rows = ["| Pin | GPIO | Direction | Wire | Board file |", "|---|---|---|---|---|"]
-    for use in sorted(uses, key=lambda use: pin_of.get(use.line, 99)):
-        direction = "out" if use.is_output else "in"
-        rows.append(
-            f"| {pin_of.get(use.line, '-')} | {use.line} | {direction} | {use.what} | `{use.where.partition(' ')[2]}` |"
-        )
-    return "\n".join(rows)
+    lines = boot_lines(load_board(args.board, _RUN))
+    if not lines:
+        raise CommandFailed(f"{args.board}: is not on the header of a Raspberry Pi: it needs no lines", ExitCode.USAGE)
+    print("\n".join(lines))
+    return ExitCode.OK
 
 
-def _use(pin: int, by_line: dict[int, Use]) -> Use | None:
-    from controller.config.header import LINES
+def _provision(args: argparse.Namespace) -> int:
+    from controller.provision import provisioned
 
-    return by_line.get(LINES[pin]) if pin in LINES else None
-
-
-def _cell(pin: int, by_line: dict[int, Use]) -> str:
-    from controller.config.header import LINES, SUPPLIES
-
-    if pin in SUPPLIES:
-        return SUPPLIES[pin]
-    use = by_line.get(LINES[pin])
-    if use is None:
-        return f"GPIO{LINES[pin]}"
-    arrow = ">" if use.is_output else "<"
-    line = f"GPIO{use.line}"
-    what = use.what[: _CELL - len(line) - 3]
-    return f"{what} {arrow} {line}" if pin % 2 else f"{line} {arrow} {what}"
+    load_board(args.board, _RUN)
+    print_json(provisioned(args.out, args.identity, args.serial, args.revision, args.board, args.csms))
+    return ExitCode.OK

@@ -18,7 +18,6 @@ from controller.config.crosscheck import (
     check_ports,
     check_references,
 )
-from controller.config.header import wiring_mistakes
 from controller.config.reader import (
     ConfigError,
     Mistakes,
@@ -31,6 +30,7 @@ from controller.config.reader import (
     subtable,
     unknown,
 )
+from controller.config.wiring import check_phase_sense, check_wiring, connector_problem
 from controller.hal.settings import setting
 from drivers.registry import UnknownDriver, settings_of
 
@@ -54,6 +54,7 @@ _EVSE_DEVICES = (
 _SECTIONS = ("board", "bus", "adc", "watchdog", "mains", "estop", "limit", "evse", "reader", "indicator")
 _FAMILIES = {"ground": "input"}  # of drivers, where the section's name says what it is for
 _BURST_MAX_A = 51
+_PERIOD_MS = 10
 _REQUIRED_DEVICES = ("pilot_driver", "pilot_sense", "contactor")
 
 
@@ -136,7 +137,7 @@ class _BoardSection:
     name: str = setting("The board's name.", low=1)
     description: str = setting("What it is, for people.", default="")
     bench: bool = setting("Whether the mock bench plays the world outside.", default=False)
-    period_ms: int = setting("Period of the safety loop.", default=10, low=5, high=20, unit="ms")
+    period_ms: int = setting("Period of the safety loop.", default=_PERIOD_MS, low=5, high=20, unit="ms")
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,8 +232,6 @@ def load_board(name_or_path: str, run_dir: Path, *, without: Collection[str] = (
     shipped = path.parent == boards_directory()
     mistakes = Mistakes(path.name if shipped else str(path))
     board = _Reader(table, run_dir, mistakes, path, without).board()
-    if board is not None:
-        mistakes.lines += wiring_mistakes(board)
     mistakes.raise_if_any()
     if board is None:
         raise AssertionError("a board that is not usable was noted as a mistake")
@@ -276,7 +275,10 @@ class _Reader:
         check_ports(self._devices, mistakes)
         check_channels(self._devices, mistakes)
         check_display_buses(self._devices, mistakes)
+        check_wiring(self._devices, head.period_ms if head is not None else _PERIOD_MS, mistakes)
         for evse in evses:
+            if evse is not None and evse.phase_sense is not None:
+                check_phase_sense(evse.phase_sense, self._devices, evse.hardware_max_a, mistakes)
             if evse is not None and evse.unlock_on_mains_loss and mains is None:
                 rule = "needs the section [mains]: without it nobody knows when mains is absent"
                 mistakes.add_value(f"evse.{evse.id}", "unlock_on_mains_loss", True, rule)
@@ -421,6 +423,8 @@ def _check_connector(head: _EvseSection, table: Table, section: str, mistakes: M
         fitting = TETHERED_TYPES if head.tethered else SOCKET_TYPES
         rule = f"with tethered = {shown(head.tethered)} it must be one of {', '.join(fitting)}"
         mistakes.add_value(section, "connector_type", head.connector_type, rule)
+    if problem := connector_problem(head.connector_type, head.phases, head.hardware_max_a):
+        mistakes.add_value(section, *problem)
     sense = table.get("phase_sense")
     for key in ("current_channels", "voltage_channels"):
         channels = sense.get(key) if isinstance(sense, dict) else None

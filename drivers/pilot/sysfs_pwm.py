@@ -30,6 +30,12 @@ class SysfsPwm:
             "alternatives for several boards are separated by `|`."
         )
         channel: int = setting("PWM channel of that chip.", low=0, high=7)
+        pwm_pin: int | None = setting(
+            "Line that the overlay of config.txt puts the channel on, for the checks of the board file; absent: GPIO12 for channel "
+            "0, 13 for 1, 18 for 2, 19 for 3.",
+            default=None,
+            pin="out",
+        )
         enable_pin: int = setting("Line that connects the pilot (CP_EN), high = connected.", pin="out")
         gpio: str = setting("Name of the GPIO bus of enable_pin.", default="gpio")
         root: str = setting("Directory of the PWM chips.", default="/sys/class/pwm")

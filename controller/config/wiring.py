@@ -1,0 +1,244 @@
+"""What the hardware does not allow, although each key of a board file is right by itself. Nothing is opened.
+
+Sources: `controller/config/header.py`; TI SBAS444 (unverified) for the converter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from controller.config.header import FIXED_PULL_UPS, PWM_CHIPS, Use, is_header, pwm_chips, pwm_line, uses_of
+from controller.config.reader import Mistakes, shown
+from controller.logic.evse import PilotState
+from controller.logic.plateau import STRICT_V
+from controller.logic.protection import FAR_ABOVE
+
+if TYPE_CHECKING:
+    from controller.config.board import DeviceSection
+
+# One conversion of an ADS1115: 1/860 s, the 10 % of its oscillator, the wake-up. Its three word calls, at 100 kHz.
+CONVERSION_MS = 1000 / 860 * 1.1 + 0.025
+TRANSFER_MS = (38 + 47 + 47) / 100
+LOOP_SHARE = 0.75  # of a period that conversions may take; the rest is for the program
+
+# A line that a broken wire leaves to its pull -> whether it may then read as active (True: it must, False: it must not).
+_BROKEN = {"mirror_pin": False, "feedback_pin": False}
+_BROKEN_SECTIONS = {"estop": True, "mains": False, "ground": False}
+_MEANING = {
+    "mirror_pin": "contactor open",
+    "feedback_pin": "locked",
+    "estop": "not pressed",
+    "mains": "mains present",
+    "ground": "earth connected",
+}
+_KEY_STEMS = {"mirror_pin": "contact_", "auxiliary_pin": "contact_", "feedback_pin": "feedback_"}
+_NO_PARITY_PORT = "/dev/ttyS0"
+# Of a connector: most amperes on one phase and on three, 0 where it has no such contacts. IEC 62196-2, IEC 60309-2 and SAE J1772,
+# unverified; 63 A three-phase and 70 A single-phase of a Type 2: the codings of its cables.
+CONNECTOR_A: Mapping[str, tuple[int, int]] = {
+    "cType1": (80, 0),
+    "cType2": (70, 63),
+    "cTesla": (80, 0),
+    "sType2": (70, 63),
+    "sType3": (32, 32),
+    "s309-1P-16A": (16, 0),
+    "s309-1P-32A": (32, 0),
+    "s309-3P-16A": (16, 16),
+    "s309-3P-32A": (32, 32),
+}
+
+
+def check_wiring(devices: list[DeviceSection], period_ms: int, mistakes: Mistakes) -> None:
+    """Note every mistake between these devices and the hardware they are on."""
+    rules = (_shared_lines, _pwm_channels, _fixed_pull_ups, _broken_wires, _ranges, _parities)
+    for rule in rules:
+        mistakes.lines += rule(devices)
+    mistakes.lines += _conversions(devices, period_ms)
+
+
+def connector_problem(connector_type: str, phases: int, hardware_max_a: float) -> tuple[str, object, str] | None:
+    """Return key, value and rule where a connector cannot have the phases or carry the current."""
+    single_a, three_a = CONNECTOR_A[connector_type]
+    most_a = three_a if phases == 3 else single_a
+    if most_a == 0:
+        return "phases", phases, f"a {connector_type} has one phase"
+    if hardware_max_a > most_a:
+        return (
+            "hardware_max_a",
+            hardware_max_a,
+            f"a {connector_type} carries at most {most_a} A on {phases} phase{'s' * (phases != 1)}",
+        )
+    return None
+
+
+def check_phase_sense(
+    sense: DeviceSection, devices: list[DeviceSection], hardware_max_a: float, mistakes: Mistakes
+) -> None:
+    """Note where an EVSE's over-current is beyond what its converter can see."""
+    adcs = {each.name: each for each in devices if each.family == "adc" and each.type == "ads1115"}
+    adc = adcs.get(getattr(sense.settings, "adc", ""))
+    if adc is None or sense.type != "rms":
+        return
+    most_a = sense.settings.amps_per_volt * (adc.settings.full_scale_v - sense.settings.zero_v)
+    needed_a = FAR_ABOVE * hardware_max_a
+    if most_a < needed_a:
+        rule = (
+            f"the converter ends at {most_a:.0f} A, and over-current is judged up to {needed_a:.0f} A; a smaller burden"
+        )
+        mistakes.lines.append(f"{sense.where} amps_per_volt = {sense.settings.amps_per_volt}: {rule}")
+
+
+# --- lines ----------------------------------------------------------------------------------------------------------------
+
+
+def _shared_lines(devices: list[DeviceSection]) -> Iterator[str]:
+    owners: dict[int, Use] = {}
+    uses = uses_of(devices)
+    for use in uses:
+        if not use.on_header or use.owner == "1-Wire":
+            continue
+        other = owners.setdefault(use.line, use)
+        is_told = use.chip == other.chip != ""  # pins of one chip: crosscheck tells it
+        if other.owner != use.owner and not is_told:
+            value = f" = {other.line}" if other.chip else ""
+            yield f"{other.where}{value}: GPIO{use.line} is {use.what} ({use.where}); take another line: {_free(uses)}"
+
+
+def _free(uses: list[Use]) -> str:
+    """Return the lines that nothing has, those that may drive an output first."""
+    taken = {use.line for use in uses}
+    free = [line for line in (*range(9, 28), *range(4, 9)) if line not in taken]
+    return f"GPIO{', '.join(map(str, free))} are free" if free else "the header is full"
+
+
+def _pwm_channels(devices: list[DeviceSection]) -> Iterator[str]:
+    for device in devices:
+        chips = pwm_chips(device.settings) if device.type == "sysfs_pwm" else []
+        if not chips:
+            continue
+        channel, line = device.settings.channel, pwm_line(device.settings)
+        fitting = [each for each in (12, 13, 18, 19) if all(PWM_CHIPS[chip][1][each] == channel for chip in chips)]
+        hint = f"take GPIO{' or GPIO'.join(map(str, fitting))}" if fitting else "a board file for each model of Pi"
+        if line is None:
+            pis = " and ".join(PWM_CHIPS[chip][0] for chip in chips)
+            yield f"{device.where} channel = {channel}: the header of a {pis} has no such channel"
+            continue
+        key = f"{device.where} pwm_pin = {line}"
+        for chip in chips:
+            pi, channels = PWM_CHIPS[chip]
+            if line not in channels:
+                yield f"{key}: GPIO{line} has no hardware PWM; {hint}"
+                break
+            if channels[line] != channel:
+                yield f"{key}: on a {pi} GPIO{line} is channel {channels[line]}, not {channel}; {hint}"
+
+
+def _fixed_pull_ups(devices: list[DeviceSection]) -> Iterator[str]:
+    for device, key, line in _header_inputs(devices):
+        pull = _level(device, key)[1]
+        if line in FIXED_PULL_UPS and pull != "up":
+            rule = f'1.8 kohm on the Pi hold it up, whatever pull = "{pull}" says; take another line'
+            yield f"{device.where} {key} = {line}: {rule}"
+
+
+def _broken_wires(devices: list[DeviceSection]) -> Iterator[str]:
+    """A wire that falls off must not read as the dangerous of the two."""
+    for device, key, line in _header_inputs(devices):
+        section = device.where.rpartition("[")[2].rstrip("]").rpartition(".")[2]
+        name = key if key in _BROKEN else section
+        wanted = _BROKEN.get(key, _BROKEN_SECTIONS.get(section) if device.family == "input" else None)
+        active_low, pull = _level(device, key)
+        if line in FIXED_PULL_UPS or wanted is None or pull == "none":
+            continue
+        if ((pull == "up") is not active_low) is not wanted:
+            stem, other = _KEY_STEMS.get(key, ""), "down" if pull == "up" else "up"
+            rule = (
+                f'a broken wire would read as {_MEANING[name]} with {stem}active_low = {shown(active_low)}; "{other}"'
+            )
+            yield f"{device.where} {stem}pull = {shown(pull)}: {rule}, and the contact wired for it"
+
+
+def _header_inputs(devices: list[DeviceSection]) -> Iterator[tuple[DeviceSection, str, int]]:
+    buses = {each.name: each for each in devices if each.family == "bus"}
+    for device in devices:
+        if not is_header(buses.get(getattr(device.settings, "gpio", ""))):
+            continue
+        for key, field in type(device.settings).__dataclass_fields__.items():
+            line = getattr(device.settings, key)
+            if field.metadata.get("pin") == "in" and line is not None:
+                yield device, key, line
+
+
+def _level(device: DeviceSection, key: str) -> tuple[bool, str]:
+    """Return whether an input is active low, and its pull."""
+    stem = _KEY_STEMS.get(key, "")
+    pull = str(getattr(device.settings, f"{stem}pull", "none"))
+    return bool(getattr(device.settings, f"{stem}active_low", False)), pull
+
+
+# --- the converter --------------------------------------------------------------------------------------------------------
+
+
+def _ranges(devices: list[DeviceSection]) -> Iterator[str]:
+    """What a converter cannot tell apart: everything beyond its range reads the same."""
+    adcs = {each.name: each for each in devices if each.family == "adc" and each.type == "ads1115"}
+    for device in devices:
+        adc = adcs.get(getattr(device.settings, "adc", ""))
+        if adc is None:
+            continue
+        full_v = adc.settings.full_scale_v
+        if device.family == "pilot_sense":
+            yield from _pilot_range(device, full_v)
+        supply_v = getattr(device.settings, "supply_v", None)
+        if supply_v is not None and supply_v > full_v:
+            rule = f"{adc.where} full_scale_v = {full_v} ends below it: an open contact could not be told"
+            yield f"{device.where} supply_v = {supply_v}: {rule}"
+
+
+def _pilot_range(device: DeviceSection, full_v: float) -> Iterator[str]:
+    scale, offset_v = device.settings.scale, device.settings.offset_v
+    lowest_v, highest_v = STRICT_V[PilotState.F][0], STRICT_V[PilotState.A][1]
+    seen_v = -offset_v, full_v * scale - offset_v
+    if seen_v[0] > lowest_v or seen_v[1] < highest_v:
+        rule = f"the converter sees {seen_v[0]:+.1f} to {seen_v[1]:+.1f} V of the pilot, which goes from {lowest_v:+.0f} to {highest_v:+.0f}"
+        key = "offset_v" if seen_v[0] > lowest_v else "scale"
+        yield f"{device.where} {key} = {offset_v if key == 'offset_v' else scale}: {rule}: states would overlap"
+
+
+def _conversions(devices: list[DeviceSection], period_ms: int) -> Iterator[str]:
+    """Pilots that share a converter wait for each other, converters that share a bus too: a pass must fit its period."""
+    limit_ms = LOOP_SHARE * period_ms
+    buses = {each.name for each in devices if each.family == "bus" and each.type == "smbus"}
+    chips: dict[str, list[tuple[DeviceSection, list[DeviceSection], int]]] = {}
+    for adc in (each for each in devices if each.family == "adc" and each.type == "ads1115"):
+        users = [each for each in devices if getattr(each.settings, "adc", None) == adc.name]
+        pilots = [each for each in users if each.family == "pilot_sense"]
+        if adc.settings.bus in buses and pilots:
+            # Of the channels that take turns, one is converted in a pass. A pilot has one of those: its low plateau.
+            chips.setdefault(adc.settings.bus, []).append((adc, pilots, len(pilots) + 1))
+    for bus, found in chips.items():
+        slow = [each for each in found if each[2] * (CONVERSION_MS + TRANSFER_MS) > limit_ms]
+        for adc, pilots, count in slow:
+            needed_ms = count * (CONVERSION_MS + TRANSFER_MS)
+            hint = "give each a converter of its own" if len(pilots) > 1 else f"{_longer(needed_ms)}"
+            yield (
+                f"{pilots[-1].where} adc = {shown(adc.name)}: {count} conversions in series take {needed_ms:.1f} ms of a "
+                f"period of {period_ms}, at most {limit_ms:.1f}; {hint}"
+            )
+        needed_ms = sum(each[2] for each in found) * TRANSFER_MS + CONVERSION_MS
+        if not slow and needed_ms > limit_ms:
+            rule = f"its converters take {needed_ms:.1f} ms of a period of {period_ms}, at most {limit_ms:.1f}"
+            yield f"{found[-1][0].where} bus = {shown(bus)}: {rule}; {_longer(needed_ms)}, or a second bus"
+
+
+def _longer(needed_ms: float) -> str:
+    return f"period_ms = {-int(-needed_ms / LOOP_SHARE // 1)} in [board]"
+
+
+def _parities(devices: list[DeviceSection]) -> Iterator[str]:
+    for device in devices:
+        parity = getattr(device.settings, "parity", None)
+        if getattr(device.settings, "port", "") == _NO_PARITY_PORT and parity not in (None, "N"):
+            rule = "the mini-UART has no parity; dtoverlay=disable-bt and /dev/ttyAMA0, or a USB adapter"
+            yield f"{device.where} parity = {shown(parity)}: {rule}"

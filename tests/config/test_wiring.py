@@ -1,0 +1,245 @@
+"""What the hardware does not allow although each key is right by itself: one line each, naming key, rule and way out."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from controller.config import BoardConfig, ConfigError, load_board
+from controller.config.board import SOCKET_TYPES, TETHERED_TYPES, boards_directory
+from controller.config.wiring import CONNECTOR_A
+from controller.config.wiring_notes import wiring_notes
+
+RUN = Path("/run/pilotline")
+REFERENCE = (boards_directory() / "reference.toml").read_text()
+MAINS = '[mains]\ntype = "gpio"\npin = 13'
+ESTOP = '[estop]\ntype = "gpio"\npin = 5\npull = "up"'
+FREE = "GPIO9, 10, 11, 4, 6, 7, 8 are free"
+UART = 'port = "/dev/serial0"'
+
+
+def load(tmp_path: Path, *changes: tuple[str, str], text: str = REFERENCE) -> BoardConfig:
+    for old, new in changes:
+        assert old in text, old
+        text = text.replace(old, new, 1)
+    (tmp_path / "b.toml").write_text(text)
+    return load_board(str(tmp_path / "b.toml"), RUN)
+
+
+def mistakes_of(tmp_path: Path, *changes: tuple[str, str], text: str = REFERENCE) -> list[str]:
+    try:
+        load(tmp_path, *changes, text=text)
+    except ConfigError as error:
+        return [mistake.replace(f"{tmp_path}/", "") for mistake in error.mistakes]
+    return []
+
+
+def moved(line: int, *more: str) -> tuple[str, str]:
+    """The mains input on another line."""
+    return (MAINS, "\n".join([MAINS.replace("13", str(line)), *more]))
+
+
+RULES = {
+    "I2C": (
+        [moved(2, 'pull = "up"', "active_low = true")],
+        ["b.toml [mains] pin = 2: GPIO2 is bus i2c SDA (b.toml [bus.i2c] path); take another line: GPIO9, 10, 11, 13, 4, 6, 7, 8 are free"],
+    ),
+    "UART": (
+        [moved(15)],
+        ["b.toml [mains] pin = 15: GPIO15 is reader 1 RXD (b.toml [reader.1] port); take another line: GPIO9, 10, 11, 13, 4, 6, 7, 8 are free"],
+    ),
+    "UART, not used": ([moved(15), (UART, 'port = "/dev/ttyUSB1"')], []),
+    "SPI": (
+        [moved(10), ("[[reader]]", '[bus.spi]\ntype = "spidev"\n\n[[reader]]')],
+        ["b.toml [mains] pin = 10: GPIO10 is bus spi MOSI (b.toml [bus.spi] path); take another line: GPIO13, 4, 6, 7 are free"],
+    ),
+    "second SPI select": ([moved(7), ("[[reader]]", '[bus.spi]\ntype = "spidev"\n\n[[reader]]')], []),
+    "two selects of one SPI": (
+        [("[[reader]]", '[bus.a]\ntype = "spidev"\n\n[bus.b]\ntype = "spidev"\npath = "/dev/spidev0.1"\n\n[[reader]]')],
+        [],
+    ),
+    "PWM named": ([moved(12)], ["b.toml [evse.1.pilot_driver] pwm_pin = 12: the pin is already taken by b.toml [mains] pin = 12"]),
+    "PWM not named": (
+        [moved(12), ("pwm_pin = 12\n", "")],
+        ["b.toml [mains] pin = 12: GPIO12 is EVSE 1 CP_PWM (b.toml [evse.1.pilot_driver] channel); take another line: GPIO9, 10, 11, 13, 4, 6, 7, 8 are free"],
+    ),
+    "second header bus": (
+        [("[bus.i2c]", '[bus.more]\ntype = "gpiozero"\n\n[bus.i2c]'), moved(16, 'gpio = "more"')],
+        ["b.toml [mains] pin = 16: GPIO16 is EVSE 1 contactor K1 (b.toml [evse.1.contactor] pin); take another line: GPIO9, 10, 11, 13, 4, 6, 7, 8 are free"],
+    ),
+    "another chip": ([("[bus.i2c]", '[bus.more]\ntype = "gpiozero"\nchip_label = "mcp23017"\n\n[bus.i2c]'), moved(16, 'gpio = "more"')], []),
+    "free": ([moved(6)], []),
+    "PWM line of another channel": (
+        [("pwm_pin = 12", "pwm_pin = 13"), (MAINS, MAINS.replace("13", "6"))],
+        [
+            f"b.toml [evse.1.pilot_driver] pwm_pin = 13: on a {pi} GPIO13 is channel 1, not 0; take GPIO12"
+            for pi in ("Pi 3 or Zero 2 W", "Pi 4", "Pi 5")
+        ],
+    ),
+    "PWM of a Pi 5 alone": (
+        [("pwm_pin = 12", "pwm_pin = 18"), ("lock_pin = 18", "lock_pin = 9")],
+        ["b.toml [evse.1.pilot_driver] pwm_pin = 18: on a Pi 5 GPIO18 is channel 2, not 0; take GPIO12"],
+    ),
+    "PWM of a Pi 4 alone": (
+        [("pwm_pin = 12", "pwm_pin = 18"), ("lock_pin = 18", "lock_pin = 9"), ("|1f00098000.pwm", "")], [],
+    ),
+    "no PWM line": (
+        [("pwm_pin = 12", "pwm_pin = 9")],
+        ["b.toml [evse.1.pilot_driver] pwm_pin = 9: GPIO9 has no hardware PWM; take GPIO12"],
+    ),
+    "no such channel": (
+        [("channel = 0\npwm_pin = 12", "channel = 5")],
+        ["b.toml [evse.1.pilot_driver] channel = 5: the header of a Pi 3 or Zero 2 W and Pi 4 and Pi 5 has no such channel"],
+    ),
+    "channel that only a Pi 5 has": (
+        [("channel = 0\npwm_pin = 12", "channel = 2"), ("lock_pin = 18", "lock_pin = 9")],
+        [
+            f"b.toml [evse.1.pilot_driver] pwm_pin = 18: on a {pi} GPIO18 is channel 0, not 2; a board file for each model of Pi"
+            for pi in ("Pi 3 or Zero 2 W", "Pi 4")
+        ],
+    ),
+    "fixed pull-up": (
+        [("\n[bus.i2c]\ntype = \"smbus\"\npath = \"/dev/i2c-1\"", "\n[bus.i2c]\ntype = \"smbus\"\npath = \"/dev/i2c-3\""), moved(2)],
+        ['b.toml [mains] pin = 2: 1.8 kohm on the Pi hold it up, whatever pull = "down" says; take another line'],
+    ),
+    "broken e-stop wire": (
+        [(ESTOP, ESTOP.replace('"up"', '"down"'))],
+        ['b.toml [estop] pull = "down": a broken wire would read as not pressed with active_low = false; "up", and the contact wired for it'],
+    ),
+    "broken mains wire": (
+        [moved(13, 'pull = "up"')],
+        ['b.toml [mains] pull = "up": a broken wire would read as mains present with active_low = false; "down", and the contact wired for it'],
+    ),
+    "broken mirror wire": (
+        [("mirror_pin = 22", 'mirror_pin = 22\ncontact_pull = "down"')],
+        ['b.toml [evse.1.contactor] contact_pull = "down": a broken wire would read as contactor open with contact_active_low = true; "up", and the contact wired for it'],
+    ),
+    "broken feedback wire": (
+        [("feedback_pin = 21", "feedback_pin = 21\nfeedback_active_low = false")],
+        ['b.toml [evse.1.lock] feedback_pull = "up": a broken wire would read as locked with feedback_active_low = false; "down", and the contact wired for it'],
+    ),
+    "pulled outside": ([(ESTOP, ESTOP.replace('"up"', '"none"'))], []),
+    "range of the converter": (
+        [('address = 0x48', 'address = 0x48\nfull_scale_v = 2.048')],
+        [
+            "b.toml [evse.1.pilot_sense] scale = 8.0: the converter sees -13.2 to +3.2 V of the pilot, which goes from -13 to +13: states would overlap",
+            "b.toml [evse.1.proximity] supply_v = 3.3: b.toml [adc.one] full_scale_v = 2.048 ends below it: an open contact could not be told",
+            "b.toml [evse.1.temperature] supply_v = 3.3: b.toml [adc.one] full_scale_v = 2.048 ends below it: an open contact could not be told",
+        ],
+    ),
+    "range below": (
+        [("offset_v = 13.2", "offset_v = 10")],
+        ["b.toml [evse.1.pilot_sense] offset_v = 10.0: the converter sees -10.0 to +22.8 V of the pilot, which goes from -13 to +13: states would overlap"],
+    ),
+    "period too short for the bus": (
+        [('name = "reference"', 'name = "reference"\nperiod_ms = 5')],
+        ['b.toml [evse.1.pilot_sense] adc = "one": 2 conversions in series take 5.2 ms of a period of 5, at most 3.8; period_ms = 7 in [board]'],
+    ),
+    "parity of the mini-UART": (
+        [('port = "/dev/ttyUSB0"', 'port = "/dev/ttyS0"\nparity = "E"'), (UART, 'port = "/dev/ttyUSB1"')],
+        ['b.toml [evse.1.meter] parity = "E": the mini-UART has no parity; dtoverlay=disable-bt and /dev/ttyAMA0, or a USB adapter'],
+    ),
+    "too much for the connector": (
+        [("hardware_max_a = 32", "hardware_max_a = 80")],
+        ["b.toml [evse.1] hardware_max_a = 80.0: a sType2 carries at most 63 A on 3 phases"],
+    ),
+    "phases the connector has not": (
+        [("sType2", "s309-1P-16A")], ["b.toml [evse.1] phases = 3: a s309-1P-16A has one phase"],
+    ),
+    "over-current beyond the converter": (
+        [("[evse.meter]", '[evse.phase_sense]\ntype = "rms"\nadc = "two"\ncurrent_channels = [0, 1, 2]\namps_per_volt = 10\n\n[evse.meter]'),
+         ("[watchdog]", '[adc.two]\ntype = "ads1115"\naddress = 0x49\n\n[watchdog]')],
+        ["b.toml [evse.1.phase_sense] amps_per_volt = 10.0: the converter ends at 41 A, and over-current is judged up to 48 A; a smaller burden"],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("changes", "mistakes"), RULES.values(), ids=RULES)
+def test_what_the_hardware_does_not_allow(tmp_path: Path, changes: list[tuple[str, str]], mistakes: list[str]) -> None:
+    assert mistakes_of(tmp_path, *changes) == mistakes
+
+
+def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
+    """Those of single keys and those between devices."""
+    found = mistakes_of(tmp_path, moved(15), ("phases = 3", "phases = 2"), ("pwm_pin = 12", "pwm_pin = 9"))
+    assert [re.search(r"\] (\w+)", line)[1] for line in found] == ["phases", "pin", "pwm_pin"]  # type: ignore[index]
+
+
+def two_pilots(adc: str) -> str:
+    """Two attached cables; the second one's pilot on this converter."""
+    bare = re.sub(r"\[evse\.(temperature|proximity|lock|residual|meter)\]\n(?:[^\[\n]*\n)*", "", REFERENCE)
+    bare = bare.replace("hardware_max_a = 32", 'cable_a = 32\nupstream_rcd = "F1"\nhardware_max_a = 32')
+    bare = (
+        bare.replace("tethered = false", "tethered = true").replace("sType2", "cType2").replace("pin = 13", "pin = 8")
+    )
+    start, end = bare.index("[[evse]]"), bare.index("[[reader]]")
+    second = bare[start:end]
+    for old, new in (
+        ("id = 1", "id = 2"),
+        ("channel = 0\npwm_pin = 12\nenable_pin = 17", "channel = 1\npwm_pin = 13\nenable_pin = 9"),
+        ('adc = "one"\nhigh_channel = 0\nlow_channel = 1', f'adc = "{adc}"\nhigh_channel = 2\nlow_channel = 3'),
+        (
+            "pin = 16\nphase_pin = 26\nmirror_pin = 22\nauxiliary_pin = 23",
+            "pin = 10\nmirror_pin = 6\nauxiliary_pin = 7",
+        ),
+    ):
+        assert old in second, old
+        second = second.replace(old, new)
+    more = '[adc.two]\ntype = "ads1115"\naddress = 0x49\n\n[watchdog]' if adc == "two" else "[watchdog]"
+    return (bare[:end] + second + "\n" + bare[end:]).replace("[watchdog]", more, 1)
+
+
+def test_two_pilots_in_series_on_one_converter_do_not_fit_a_period(tmp_path: Path) -> None:
+    rule = "3 conversions in series take 7.9 ms of a period of 10, at most 7.5; give each a converter of its own"
+    assert mistakes_of(tmp_path, text=two_pilots("one")) == [f'b.toml [evse.2.pilot_sense] adc = "one": {rule}']
+    slower = ('name = "reference"', 'name = "reference"\nperiod_ms = 12')
+    assert mistakes_of(tmp_path, slower, text=two_pilots("one")) == []
+
+
+def test_two_pilots_with_a_converter_each_convert_in_parallel(tmp_path: Path) -> None:
+    assert mistakes_of(tmp_path, text=two_pilots("two")) == []
+    shorter = ('name = "reference"', 'name = "reference"\nperiod_ms = 8')
+    rule = "its converters take 6.6 ms of a period of 8, at most 6.0; period_ms = 9 in [board], or a second bus"
+    assert mistakes_of(tmp_path, shorter, text=two_pilots("two")) == [f'b.toml [adc.two] bus = "i2c": {rule}']
+
+
+def test_every_connector_has_its_rating() -> None:
+    assert set(CONNECTOR_A) == {*TETHERED_TYPES, *SOCKET_TYPES}
+
+
+# --- notes ----------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("changes", "note"),
+    [
+        ([('[watchdog]\ntype = "one_shot"\npin = 20\n', "")], "there is no [watchdog]: after a crash nothing opens"),
+        ([(ESTOP, "")], "there is no [estop]: "),
+        ([(MAINS, "")], "there is no [mains]: "),
+        ([("auxiliary_pin = 23\n", "")], "b.toml [evse.1.contactor]: no 'auxiliary_pin': "),
+        (
+            [("lock_pin = 18", "lock_pin = 14"), (UART, 'port = "/dev/ttyUSB1"')],
+            "b.toml [evse.1.lock] lock_pin = 14: a serial console drives it high at boot",
+        ),
+        ([moved(0)], "b.toml [mains] pin = 0: the firmware looks for a HAT there at boot"),
+        (
+            [
+                moved(4),
+                (re.search(r"\[evse\.temperature\]\n(?:.+\n)+", REFERENCE)[0], '[evse.temperature]\ntype = "w1"\n'),
+            ],  # type: ignore[index]
+            "b.toml [mains] pin = 4: GPIO4 is the usual line of 1-Wire",
+        ),
+        ([], 'b.toml [reader.1] port = "/dev/serial0": on a Pi 5 it is the debug connector'),
+        ([], 'b.toml [evse.1.meter] port = "/dev/ttyUSB0": adapters may change places'),
+    ],
+    ids=["watchdog", "e-stop", "mains", "auxiliary", "console", "ID", "1-Wire", "serial0", "ttyUSB0"],
+)
+def test_what_a_file_cannot_settle_is_a_note(tmp_path: Path, changes: list[tuple[str, str]], note: str) -> None:
+    notes = [line.replace(f"{tmp_path}/", "") for line in wiring_notes(load(tmp_path, *changes))]
+    assert [line for line in notes if line.startswith(note)] != []
+
+
+def test_a_simulated_board_has_no_notes() -> None:
+    assert wiring_notes(load_board("mock", RUN)) == []
