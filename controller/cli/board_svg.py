@@ -33,7 +33,14 @@ def header_svg(board: BoardConfig) -> str:
     ]
     for pin in range(1, 41):
         parts += _pin(pin, by_line)
-    parts.append(_text(_WIDTH // 2, bottom + 12, "→ driven by the Pi    ← read by the Pi    pin 1 is square", size=12))
+    parts.append(
+        _text(
+            _WIDTH // 2,
+            bottom + 12,
+            "arrow away from the pin: driven by the Pi; towards it: read; pin 1 is square",
+            size=12,
+        )
+    )
     parts += [_text(_WIDTH // 2, bottom + 34 + 20 * n, f"elsewhere: {each}", size=12) for n, each in enumerate(rest)]
     return "\n".join([*parts, "</svg>\n"])
 

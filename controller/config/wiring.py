@@ -1,11 +1,12 @@
 """What the hardware does not allow, although each key of a board file is right by itself. Nothing is opened.
 
-Sources: `controller/config/header.py`; TI SBAS444 (unverified) for the converter.
+Sources: `controller/config/header.py`; TI SBAS444, SBAS473 (unverified) for the converters.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from controller.config.header import FIXED_PULL_UPS, PWM_CHIPS, Use, is_header, pwm_chips, pwm_line, uses_of
@@ -17,8 +18,8 @@ from controller.logic.protection import FAR_ABOVE
 if TYPE_CHECKING:
     from controller.config.board import DeviceSection
 
-# One conversion of an ADS1115: 1/860 s, the 10 % of its oscillator, the wake-up. Its three word calls, at 100 kHz.
-CONVERSION_MS = 1000 / 860 * 1.1 + 0.025
+# One conversion: the 10 % of the chip's oscillator and its wake-up are in it. Its three word calls, at 100 kHz.
+CONVERSION_MS: Mapping[str, float] = {"ads1115": 1000 / 860 * 1.1 + 0.025, "ads1015": 1000 / 3300 * 1.1 + 0.025}
 TRANSFER_MS = (38 + 47 + 47) / 100
 LOOP_SHARE = 0.75  # of a period that conversions may take; the rest is for the program
 
@@ -76,7 +77,7 @@ def check_phase_sense(
     sense: DeviceSection, devices: list[DeviceSection], hardware_max_a: float, mistakes: Mistakes
 ) -> None:
     """Note where an EVSE's over-current is beyond what its converter can see."""
-    adcs = {each.name: each for each in devices if each.family == "adc" and each.type == "ads1115"}
+    adcs = {each.name: each for each in devices if each.family == "adc" and each.type in CONVERSION_MS}
     adc = adcs.get(getattr(sense.settings, "adc", ""))
     if adc is None or sense.type != "rms":
         return
@@ -182,7 +183,7 @@ def _level(device: DeviceSection, key: str) -> tuple[bool, str]:
 
 def _ranges(devices: list[DeviceSection]) -> Iterator[str]:
     """What a converter cannot tell apart: everything beyond its range reads the same."""
-    adcs = {each.name: each for each in devices if each.family == "adc" and each.type == "ads1115"}
+    adcs = {each.name: each for each in devices if each.family == "adc" and each.type in CONVERSION_MS}
     for device in devices:
         adc = adcs.get(getattr(device.settings, "adc", ""))
         if adc is None:
@@ -210,26 +211,45 @@ def _conversions(devices: list[DeviceSection], period_ms: int) -> Iterator[str]:
     """Pilots that share a converter wait for each other, converters that share a bus too: a pass must fit its period."""
     limit_ms = LOOP_SHARE * period_ms
     buses = {each.name for each in devices if each.family == "bus" and each.type == "smbus"}
-    chips: dict[str, list[tuple[DeviceSection, list[DeviceSection], int]]] = {}
-    for adc in (each for each in devices if each.family == "adc" and each.type == "ads1115"):
+    chips: dict[str, list[_Chip]] = {}
+    for adc in (each for each in devices if each.family == "adc" and each.type in CONVERSION_MS):
         users = [each for each in devices if getattr(each.settings, "adc", None) == adc.name]
         pilots = [each for each in users if each.family == "pilot_sense"]
         if adc.settings.bus in buses and pilots:
-            # Of the channels that take turns, one is converted in a pass. A pilot has one of those: its low plateau.
-            chips.setdefault(adc.settings.bus, []).append((adc, pilots, len(pilots) + 1))
+            chips.setdefault(adc.settings.bus, []).append(_Chip(adc, pilots))
     for bus, found in chips.items():
-        slow = [each for each in found if each[2] * (CONVERSION_MS + TRANSFER_MS) > limit_ms]
-        for adc, pilots, count in slow:
-            needed_ms = count * (CONVERSION_MS + TRANSFER_MS)
-            hint = "give each a converter of its own" if len(pilots) > 1 else f"{_longer(needed_ms)}"
+        slow = [chip for chip in found if chip.series_ms > limit_ms]
+        for chip in slow:
+            shared = len(chip.pilots) > 1
             yield (
-                f"{pilots[-1].where} adc = {shown(adc.name)}: {count} conversions in series take {needed_ms:.1f} ms of a "
-                f"period of {period_ms}, at most {limit_ms:.1f}; {hint}"
+                f"{chip.pilots[-1].where} adc = {shown(chip.adc.name)}: {chip.conversions} conversions in series take "
+                f"{chip.series_ms:.1f} ms of a period of {period_ms}, at most {limit_ms:.1f}; "
+                f"{'give each a converter of its own' if shared else _longer(chip.series_ms)}"
             )
-        needed_ms = sum(each[2] for each in found) * TRANSFER_MS + CONVERSION_MS
+        needed_ms = sum(chip.conversions for chip in found) * TRANSFER_MS + max(chip.once_ms for chip in found)
         if not slow and needed_ms > limit_ms:
             rule = f"its converters take {needed_ms:.1f} ms of a period of {period_ms}, at most {limit_ms:.1f}"
-            yield f"{found[-1][0].where} bus = {shown(bus)}: {rule}; {_longer(needed_ms)}, or a second bus"
+            yield f"{found[-1].adc.where} bus = {shown(bus)}: {rule}; {_longer(needed_ms)}, or a second bus"
+
+
+@dataclass(frozen=True, slots=True)
+class _Chip:
+    """A converter and the pilots that read it on every pass. once_ms: one conversion, without the bus."""
+
+    adc: DeviceSection
+    pilots: list[DeviceSection]
+
+    @property
+    def conversions(self) -> int:
+        return len(self.pilots) + 1  # of the channels that take turns, the low plateau among them, a pass converts one
+
+    @property
+    def once_ms(self) -> float:
+        return CONVERSION_MS[self.adc.type]
+
+    @property
+    def series_ms(self) -> float:
+        return self.conversions * (self.once_ms + TRANSFER_MS)
 
 
 def _longer(needed_ms: float) -> str:

@@ -196,6 +196,8 @@ def test_two_pilots_in_series_on_one_converter_do_not_fit_a_period(tmp_path: Pat
     assert mistakes_of(tmp_path, text=two_pilots("one")) == [f'b.toml [evse.2.pilot_sense] adc = "one": {rule}']
     slower = ('name = "reference"', 'name = "reference"\nperiod_ms = 12')
     assert mistakes_of(tmp_path, slower, text=two_pilots("one")) == []
+    quicker = ('[adc.one]\ntype = "ads1115"', '[adc.one]\ntype = "ads1015"')
+    assert mistakes_of(tmp_path, quicker, text=two_pilots("one")) == []
 
 
 def test_two_pilots_with_a_converter_each_convert_in_parallel(tmp_path: Path) -> None:
