@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from controller.config.header import CP_PWM, ID_LINES, PWM_CHIPS, Use, is_header, pwm_chips, sections_of, uses_of
+from controller.config.header import CP_PWM, ID_LINES, PWM_CHIPS, UART, Use, is_header, pwm_chips, sections_of, uses_of
 
 if TYPE_CHECKING:
     from controller.config.board import BoardConfig, DeviceSection
@@ -36,7 +36,7 @@ def boot_lines(board: BoardConfig) -> list[str]:
     lines += _pwm(sections)
     lines += ["dtparam=strict_gpiod", "dtparam=watchdog=on"]
     chips = {chip for section in sections for chip in pwm_chips(section.settings)} or set(PWM_CHIPS)
-    has_uart = any(use.owner == "the UART" for use in uses)
+    has_uart = any(use.owner.startswith(UART) for use in uses)
     for chip, (filters, is_older) in _FILTERS.items():
         for each in filters if chip in chips else ():
             lines += [f"[{each}]", *_of_model(is_older, has_uart)]

@@ -47,6 +47,7 @@ _SPI: Mapping[str, tuple[Mapping[int, str], tuple[int, ...]]] = {  # lines of th
     "/dev/spidev1.": ({19: "MISO", 20: "MOSI", 21: "SCLK"}, (18, 17, 16)),
 }
 _UART_PORTS = ("/dev/serial0", "/dev/ttyAMA0", "/dev/ttyS0")
+UART = "UART"  # begins the owner of the lines of a serial port
 _UART = {14: "TXD", 15: "RXD"}
 _INPUTS = ("SDA", "MISO", "RXD", "1-Wire")  # of the functions above: what the Pi (also) reads
 ONE_WIRE = 4  # unless dtoverlay=w1-gpio names another with gpiopin=
@@ -169,7 +170,7 @@ def _peripheral(section: DeviceSection) -> Iterator[Use]:
             if number != path and number.isdigit() and int(number) < len(selects):
                 yield from _functions(section, {**lines, selects[int(number)]: f"CE{number}"}, start, "path")
     elif port in _UART_PORTS:
-        yield from _functions(section, _UART, "the UART", "port")
+        yield from _functions(section, _UART, f"{UART} {port}", "port")
     elif section.family == "temperature" and section.type == "w1":
         yield from _functions(section, {ONE_WIRE: "1-Wire"}, "1-Wire", "type")
 

@@ -95,15 +95,20 @@ def check_phase_sense(
 
 def _shared_lines(devices: list[DeviceSection]) -> Iterator[str]:
     owners: dict[int, Use] = {}
+    told: set[tuple[str, str]] = set()  # a port has two lines: told once
     uses = uses_of(devices)
     for use in uses:
         if not use.on_header or use.owner == "1-Wire":
             continue
         other = owners.setdefault(use.line, use)
-        is_told = use.chip == other.chip != ""  # pins of one chip: crosscheck tells it
+        is_told = (
+            use.chip == other.chip != "" or (other.owner, use.owner) in told
+        )  # pins of one chip: crosscheck tells it
         if other.owner != use.owner and not is_told:
+            told.add((other.owner, use.owner))
             value = f" = {other.line}" if other.chip else ""
-            yield f"{other.where}{value}: GPIO{use.line} is {use.what} ({use.where}); take another line: {_free(uses)}"
+            hint = f"take another line: {_free(uses)}" if other.chip else "give one of them another port or bus"
+            yield f"{other.where}{value}: GPIO{use.line} is {use.what} ({use.where}); {hint}"
 
 
 def _free(uses: list[Use]) -> str:

@@ -11,6 +11,8 @@ from controller.config import BoardConfig, ConfigError, load_board
 from controller.config.board import SOCKET_TYPES, TETHERED_TYPES, boards_directory
 from controller.config.wiring import CONNECTOR_A
 from controller.config.wiring_notes import wiring_notes
+from controller.logic.duty import MOST_A
+from controller.logic.proximity import Coding, rating_a
 
 RUN = Path("/run/pilotline")
 REFERENCE = (boards_directory() / "reference.toml").read_text()
@@ -51,6 +53,10 @@ RULES = {
         ["b.toml [mains] pin = 15: GPIO15 is reader 1 RXD (b.toml [reader.1] port); take another line: GPIO9, 10, 11, 13, 4, 6, 7, 8 are free"],
     ),
     "UART, not used": ([moved(15), (UART, 'port = "/dev/ttyUSB1"')], []),
+    "one UART by two names": (
+        [('port = "/dev/ttyUSB0"', 'port = "/dev/ttyAMA0"')],
+        ["b.toml [evse.1.meter] port: GPIO14 is reader 1 TXD (b.toml [reader.1] port); give one of them another port or bus"],
+    ),
     "SPI": (
         [moved(10), ("[[reader]]", '[bus.spi]\ntype = "spidev"\n\n[[reader]]')],
         ["b.toml [mains] pin = 10: GPIO10 is bus spi MOSI (b.toml [bus.spi] path); take another line: GPIO13, 4, 6, 7 are free"],
@@ -209,6 +215,12 @@ def test_two_pilots_with_a_converter_each_convert_in_parallel(tmp_path: Path) ->
 
 def test_every_connector_has_its_rating() -> None:
     assert set(CONNECTOR_A) == {*TETHERED_TYPES, *SOCKET_TYPES}
+    type_2 = tuple(rating_a(Coding.AMPS_63, phases) for phases in (1, 3))
+    assert CONNECTOR_A["cType2"] == CONNECTOR_A["sType2"] == type_2
+    for name in ("s309-1P-16A", "s309-1P-32A", "s309-3P-16A", "s309-3P-32A"):
+        phases, amps = (int(word[:-1]) for word in name.split("-")[1:])
+        assert CONNECTOR_A[name] == (amps, amps if phases == 3 else 0)
+    assert CONNECTOR_A["cType1"] == CONNECTOR_A["cTesla"] == (MOST_A, 0)
 
 
 # --- notes ----------------------------------------------------------------------------------------------------------------

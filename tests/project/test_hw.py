@@ -16,6 +16,7 @@ import pytest
 from controller.bringup import judge
 from controller.bringup.walk import DROPS_S, LOCK_PULSE_S, TEST_DUTY_PCT
 from controller.cli.board_draw import wiring_table
+from controller.cli.board_svg import header_svg
 from controller.config import board_names, load_board
 from controller.config.boot_lines import boot_lines
 from controller.config.header import FIXED_PULL_UPS, PIN_OF, PWM_CHIPS, sections_of, uses_of
@@ -224,6 +225,9 @@ def diagrams() -> ModuleType:
 
 def test_the_drawings_are_what_the_script_draws() -> None:
     drawn = {f"{name}.svg": draw().svg() for name, draw in diagrams().ALL.items()}
+    drawn |= {
+        f"header-{name}.svg": header_svg(load_board(name, RUN)) for name in REAL
+    }  # pilotline board draw NAME --svg FILE
     assert {path.name: path.read_text() for path in DOCS.glob("*.svg")} == drawn, "python hw/docs/diagrams.py"
     for svg in drawn.values():
         ElementTree.fromstring(svg)
