@@ -1,15 +1,15 @@
 """What the hardware does not allow, although each key of a board file is right by itself. Nothing is opened.
 
-Sources: `controller/config/header.py`; TI SBAS444, SBAS473 (unverified) for the converters.
+Sources: `controller/config/header.py`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from controller.config.header import FIXED_PULL_UPS, PWM_CHIPS, Use, is_header, pwm_chips, pwm_line, uses_of
+from controller.config.pass_time import CONVERSION_MS, check_pass_time
 from controller.config.reader import Mistakes, shown
 from controller.logic.evse import PilotState
 from controller.logic.plateau import STRICT_V
@@ -17,11 +17,6 @@ from controller.logic.protection import FAR_ABOVE
 
 if TYPE_CHECKING:
     from controller.config.board import DeviceSection
-
-# One conversion: the 10 % of the chip's oscillator and its wake-up are in it. Its three word calls, at 100 kHz.
-CONVERSION_MS: Mapping[str, float] = {"ads1115": 1000 / 860 * 1.1 + 0.025, "ads1015": 1000 / 3300 * 1.1 + 0.025}
-TRANSFER_MS = (38 + 47 + 47) / 100
-LOOP_SHARE = 0.75  # of a period that conversions may take; the rest is for the program
 
 # A line that a broken wire leaves to its pull -> whether it may then read as active (True: it must, False: it must not).
 _BROKEN = {"mirror_pin": False, "feedback_pin": False}
@@ -52,10 +47,10 @@ CONNECTOR_A: Mapping[str, tuple[int, int]] = {
 
 def check_wiring(devices: list[DeviceSection], period_ms: int, mistakes: Mistakes) -> None:
     """Note every mistake between these devices and the hardware they are on."""
-    rules = (_shared_lines, _pwm_channels, _fixed_pull_ups, _broken_wires, _ranges, _parities)
+    rules = (_shared_lines, _pwm_channels, _fixed_pull_ups, _broken_wires, _ranges, _selects, _parities)
     for rule in rules:
         mistakes.lines += rule(devices)
-    mistakes.lines += _conversions(devices, period_ms)
+    mistakes.lines += check_pass_time(devices, period_ms)
 
 
 def connector_problem(connector_type: str, phases: int, hardware_max_a: float) -> tuple[str, object, str] | None:
@@ -192,6 +187,8 @@ def _ranges(devices: list[DeviceSection]) -> Iterator[str]:
     for device in devices:
         adc = adcs.get(getattr(device.settings, "adc", ""))
         if adc is None:
+            if device.family == "pilot_sense" and device.type == "sar_burst":
+                yield from _pilot_range(device, device.settings.reference_v)
             continue
         full_v = adc.settings.full_scale_v
         if device.family == "pilot_sense":
@@ -212,53 +209,24 @@ def _pilot_range(device: DeviceSection, full_v: float) -> Iterator[str]:
         yield f"{device.where} {key} = {offset_v if key == 'offset_v' else scale}: {rule}: states would overlap"
 
 
-def _conversions(devices: list[DeviceSection], period_ms: int) -> Iterator[str]:
-    """Pilots that share a converter wait for each other, converters that share a bus too: a pass must fit its period."""
-    limit_ms = LOOP_SHARE * period_ms
-    buses = {each.name for each in devices if each.family == "bus" and each.type == "smbus"}
-    chips: dict[str, list[_Chip]] = {}
-    for adc in (each for each in devices if each.family == "adc" and each.type in CONVERSION_MS):
-        users = [each for each in devices if getattr(each.settings, "adc", None) == adc.name]
-        pilots = [each for each in users if each.family == "pilot_sense"]
-        if adc.settings.bus in buses and pilots:
-            chips.setdefault(adc.settings.bus, []).append(_Chip(adc, pilots))
-    for bus, found in chips.items():
-        slow = [chip for chip in found if chip.series_ms > limit_ms]
-        for chip in slow:
-            shared = len(chip.pilots) > 1
-            yield (
-                f"{chip.pilots[-1].where} adc = {shown(chip.adc.name)}: {chip.conversions} conversions in series take "
-                f"{chip.series_ms:.1f} ms of a period of {period_ms}, at most {limit_ms:.1f}; "
-                f"{'give each a converter of its own' if shared else _longer(chip.series_ms)}"
-            )
-        needed_ms = sum(chip.conversions for chip in found) * TRANSFER_MS + max(chip.once_ms for chip in found)
-        if not slow and needed_ms > limit_ms:
-            rule = f"its converters take {needed_ms:.1f} ms of a period of {period_ms}, at most {limit_ms:.1f}"
-            yield f"{found[-1].adc.where} bus = {shown(bus)}: {rule}; {_longer(needed_ms)}, or a second bus"
-
-
-@dataclass(frozen=True, slots=True)
-class _Chip:
-    """A converter and the pilots that read it on every pass. once_ms: one conversion, without the bus."""
-
-    adc: DeviceSection
-    pilots: list[DeviceSection]
-
-    @property
-    def conversions(self) -> int:
-        return len(self.pilots) + 1  # of the channels that take turns, the low plateau among them, a pass converts one
-
-    @property
-    def once_ms(self) -> float:
-        return CONVERSION_MS[self.adc.type]
-
-    @property
-    def series_ms(self) -> float:
-        return self.conversions * (self.once_ms + TRANSFER_MS)
-
-
-def _longer(needed_ms: float) -> str:
-    return f"period_ms = {-int(-needed_ms / LOOP_SHARE // 1)} in [board]"
+def _selects(devices: list[DeviceSection]) -> Iterator[str]:
+    """A chip select is one chip: one converter, whose pilots each have a channel, or one strip."""
+    buses = {each.name for each in devices if each.family == "bus" and each.type == "spidev"}
+    owners: dict[str, DeviceSection] = {}
+    for device in devices:
+        name = getattr(device.settings, "bus", None)
+        if name not in buses or device.family == "bus":
+            continue
+        other = owners.setdefault(name, device)
+        if other is device:
+            continue
+        key = f"{device.where} bus = {shown(name)}"
+        if other.type != device.type or getattr(device.settings, "chip", "") != getattr(other.settings, "chip", ""):
+            yield f"{key}: it is that of {other.where}; give one of them a [bus] with another chip select"
+        elif device.settings.speed_hz != other.settings.speed_hz:
+            yield f"{device.where} speed_hz = {device.settings.speed_hz}: {other.where} has {other.settings.speed_hz} on the same bus"
+        elif device.settings.channel == other.settings.channel:
+            yield f"{device.where} channel = {device.settings.channel}: the channel is already taken by {other.where}"
 
 
 def _parities(devices: list[DeviceSection]) -> Iterator[str]:

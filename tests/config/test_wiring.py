@@ -209,8 +209,32 @@ def test_two_pilots_in_series_on_one_converter_do_not_fit_a_period(tmp_path: Pat
 def test_two_pilots_with_a_converter_each_convert_in_parallel(tmp_path: Path) -> None:
     assert mistakes_of(tmp_path, text=two_pilots("two")) == []
     shorter = ('name = "reference"', 'name = "reference"\nperiod_ms = 8')
-    rule = "its converters take 6.6 ms of a period of 8, at most 6.0; period_ms = 9 in [board], or a second bus"
+    rule = "its converters take 6.6 ms of a period of 8, at most 6.0; period_ms = 9 in [board]"
     assert mistakes_of(tmp_path, shorter, text=two_pilots("two")) == [f'b.toml [adc.two] bus = "i2c": {rule}']
+
+
+SPI = (boards_directory() / "reference-spi.toml").read_text()
+STRIP = '[[indicator]]\ntype = "ws281x"\ncount = 12\n\n[[reader]]'
+
+
+def test_a_burst_leaves_room_for_what_nothing_overlaps_with(tmp_path: Path) -> None:
+    assert mistakes_of(tmp_path, text=SPI) == []
+    rule = "a pass reads for 9.2 ms (bursts 4.0, conversions 5.2) of a period of 10, at most 7.5; period_ms = 13 in [board]"
+    slower = ('type = "ads1015"', 'type = "ads1115"')
+    assert mistakes_of(tmp_path, slower, text=SPI) == [f"b.toml [evse.1.pilot_sense] samples = 95: {rule}"]
+    longer = ('name = "reference-spi"', 'name = "reference-spi"\nperiod_ms = 13')
+    assert mistakes_of(tmp_path, slower, longer, text=SPI) == []
+
+
+def test_a_strip_does_not_share_the_pilot_s_chip_select(tmp_path: Path) -> None:
+    rule = "it is that of b.toml [evse.1.pilot_sense]; give one of them a [bus] with another chip select"
+    assert mistakes_of(tmp_path, ("[[reader]]", STRIP), text=SPI) == [f'b.toml [indicator.1] bus = "spi": {rule}']
+
+
+def test_the_range_of_a_sar_converter_is_that_of_its_reference(tmp_path: Path) -> None:
+    lower = ("offset_v = 13.2", "offset_v = 13.2\nreference_v = 2.5")
+    rule = "the converter sees -13.2 to +6.8 V of the pilot, which goes from -13 to +13: states would overlap"
+    assert mistakes_of(tmp_path, lower, text=SPI) == [f"b.toml [evse.1.pilot_sense] scale = 8.0: {rule}"]
 
 
 def test_every_connector_has_its_rating() -> None:

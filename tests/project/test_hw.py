@@ -20,7 +20,7 @@ from controller.cli.board_svg import header_svg
 from controller.config import board_names, load_board
 from controller.config.boot_lines import boot_lines
 from controller.config.header import FIXED_PULL_UPS, PIN_OF, PWM_CHIPS, sections_of, uses_of
-from controller.config.wiring import CONVERSION_MS, TRANSFER_MS
+from controller.config.pass_time import CONVERSION_MS, TRANSFER_MS, burst_time_ms
 from controller.logic import contactor, lock, pilot, plateau, proximity, rcd, thermal
 from controller.logic.duty import duty_for_current
 from controller.logic.evse import PilotState
@@ -144,6 +144,12 @@ def test_the_hold_circuit_has_the_time_constant_of_the_plant() -> None:
 def test_conversions_in_series_are_those_of_the_rule() -> None:
     needed_ms = 3 * (CONVERSION_MS["ads1115"] + TRANSFER_MS)
     assert f"Three conversions in series on one take {needed_ms:.1f} ms" in text_of("pilot-driver.md")
+
+
+def test_a_burst_takes_as_long_as_is_said() -> None:
+    sense = load_board("reference-spi", RUN).evses[0].pilot_sense
+    told = f"a burst of {sense.settings.samples} samples, about {burst_time_ms(sense):.0f} ms"
+    assert told in text_of("pilot-driver.md")
 
 
 def test_the_cable_codings_are_those_of_the_machine() -> None:

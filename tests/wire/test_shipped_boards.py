@@ -30,6 +30,10 @@ ON_THE_BENCH = (
     (r'^model = .*\n(#.*\n)*port = .*$', 'model = "sdm630"\nport = "{run}/bench/meter1"'),
     (r'^baud = 2400$', "baud = 9600"),
     (r'^type = "pn532"\nport = .*$', 'type = "pn532"\nport = "{run}/bench/pn532"'),
+    # It plays no converter on SPI, and no ADS1015: such a pilot is held instead.
+    (r'^\[bus\.spi\]\n(.+\n)+', ""),
+    (r'^type = "ads1015"$', 'type = "ads1115"'),
+    (r'^type = "sar_burst"\nchip = .*\nchannel = .*$', 'type = "held"\nadc = "one"\nhigh_channel = 0\nlow_channel = 1'),
 )  # fmt: skip
 
 
@@ -41,11 +45,13 @@ def bench_text(name: str) -> str:
 
 
 def lines_of(board: BoardConfig) -> dict[str, object]:
-    """Every pin, channel and level, by section and key."""
+    """Every pin, channel and level, by section and key; of the pilot's converter, its divider."""
     found = {}
     for evse in board.evses:
         for section in (evse.pilot_driver, evse.pilot_sense, evse.proximity, evse.contactor, evse.lock, evse.residual):
             for key in type(section.settings).__dataclass_fields__ if section is not None else ():
+                if section.family == "pilot_sense" and "channel" in key:  # type: ignore[union-attr]
+                    continue
                 if key.endswith(("pin", "channel", "active_low", "pull", "scale", "offset_v")):
                     found[f"{evse.id} {section.family} {key}"] = getattr(section.settings, key)  # type: ignore[union-attr]
     return found
