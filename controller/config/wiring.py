@@ -191,7 +191,7 @@ def _ranges(devices: list[DeviceSection]) -> Iterator[str]:
                 yield from _pilot_range(device, device.settings.reference_v)
             continue
         full_v = adc.settings.full_scale_v
-        if device.family == "pilot_sense":
+        if device.family == "pilot_sense" and hasattr(device.settings, "scale"):
             yield from _pilot_range(device, full_v)
         supply_v = getattr(device.settings, "supply_v", None)
         if supply_v is not None and supply_v > full_v:
@@ -223,10 +223,12 @@ def _selects(devices: list[DeviceSection]) -> Iterator[str]:
         key = f"{device.where} bus = {shown(name)}"
         if other.type != device.type or getattr(device.settings, "chip", "") != getattr(other.settings, "chip", ""):
             yield f"{key}: it is that of {other.where}; give one of them a [bus] with another chip select"
-        elif device.settings.speed_hz != other.settings.speed_hz:
-            yield f"{device.where} speed_hz = {device.settings.speed_hz}: {other.where} has {other.settings.speed_hz} on the same bus"
-        elif device.settings.channel == other.settings.channel:
-            yield f"{device.where} channel = {device.settings.channel}: the channel is already taken by {other.where}"
+        elif (speed_hz := getattr(device.settings, "speed_hz", 0)) != (
+            others := getattr(other.settings, "speed_hz", 0)
+        ):
+            yield f"{device.where} speed_hz = {speed_hz}: {other.where} has {others} on the same bus"
+        elif (channel := getattr(device.settings, "channel", None)) == getattr(other.settings, "channel", None):
+            yield f"{device.where} channel = {channel}: the channel is already taken by {other.where}"
 
 
 def _parities(devices: list[DeviceSection]) -> Iterator[str]:

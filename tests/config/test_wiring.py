@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import random
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from controller.config import BoardConfig, ConfigError, load_board
+from controller.cli.board_draw import drawn, wiring_table
+from controller.cli.board_svg import header_svg
+from controller.config import BoardConfig, ConfigError, DeviceSection, load_board
 from controller.config.board import SOCKET_TYPES, TETHERED_TYPES, boards_directory
-from controller.config.wiring import CONNECTOR_A
+from controller.config.boot_lines import boot_lines
+from controller.config.reader import Mistakes
+from controller.config.wiring import CONNECTOR_A, check_wiring
 from controller.config.wiring_notes import wiring_notes
 from controller.logic.duty import MOST_A
 from controller.logic.proximity import Coding, rating_a
+from drivers.bus.spi import SpidevBus
+from drivers.pilot.sar_burst import SarBurst
 
 RUN = Path("/run/pilotline")
 REFERENCE = (boards_directory() / "reference.toml").read_text()
@@ -229,6 +237,70 @@ def test_a_burst_leaves_room_for_what_nothing_overlaps_with(tmp_path: Path) -> N
 def test_a_strip_does_not_share_the_pilot_s_chip_select(tmp_path: Path) -> None:
     rule = "it is that of b.toml [evse.1.pilot_sense]; give one of them a [bus] with another chip select"
     assert mistakes_of(tmp_path, ("[[reader]]", STRIP), text=SPI) == [f'b.toml [indicator.1] bus = "spi": {rule}']
+
+
+@pytest.mark.parametrize(
+    ("second", "mistake"),
+    [
+        ({"channel": 1}, []),
+        ({"channel": 0}, ["[evse.2.pilot_sense] channel = 0: the channel is already taken by [evse.1.pilot_sense]"]),
+        (
+            {"channel": 1, "speed_hz": 2_000_000},
+            ["[evse.2.pilot_sense] speed_hz = 2000000: [evse.1.pilot_sense] has 1000000 on the same bus"],
+        ),
+        (
+            {"channel": 1, "chip": "mcp3008"},
+            [
+                '[evse.2.pilot_sense] bus = "spi": it is that of [evse.1.pilot_sense]; give one of them a [bus] with another '
+                "chip select"
+            ],
+        ),
+    ],
+    ids=["another channel", "same channel", "another clock", "another chip"],
+)
+def test_two_pilots_share_a_sar_converter_by_channel(second: dict[str, Any], mistake: list[str]) -> None:
+    senses = [
+        DeviceSection("pilot_sense", "sar_burst", f"EVSE {n}", f"[evse.{n}.pilot_sense]", SarBurst.Settings(**keys), n)
+        for n, keys in ((1, {"channel": 0}), (2, second))
+    ]
+    mistakes = Mistakes("b.toml")
+    check_wiring([DeviceSection("bus", "spidev", "spi", "[bus.spi]", SpidevBus.Settings()), *senses], 20, mistakes)
+    assert mistakes.lines == mistake
+
+
+def test_a_mangled_board_is_refused_or_used_and_never_a_crash(tmp_path: Path) -> None:
+    dice = random.Random(20)
+    words = (
+        "0",
+        "2",
+        "12",
+        "14",
+        "18",
+        "99",
+        '"x"',
+        "true",
+        "[1]",
+        '"down"',
+        '"/dev/serial0"',
+        '"w1"',
+        '"ads1015"',
+        '"held"',
+    )
+    used = 0
+    for _ in range(150):
+        lines = dice.choice((REFERENCE, SPI)).splitlines()
+        for _ in range(dice.randint(1, 2)):
+            place = dice.randrange(len(lines))
+            key, equals, _ = lines[place].partition(" = ")
+            lines[place] = f"{key} = {dice.choice(words)}" if equals else ""
+        (tmp_path / "b.toml").write_text("\n".join(lines))
+        try:
+            board = load_board(str(tmp_path / "b.toml"), RUN)
+        except ConfigError:
+            continue
+        used += 1
+        wiring_notes(board), boot_lines(board), drawn(board, is_coloured=True), wiring_table(board), header_svg(board)
+    assert used > 10
 
 
 def test_the_range_of_a_sar_converter_is_that_of_its_reference(tmp_path: Path) -> None:
