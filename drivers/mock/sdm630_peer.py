@@ -10,30 +10,21 @@ import struct
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from drivers.mock.peer import Answers
+from drivers.mock.modbus_peer import (
+    ILLEGAL_ADDRESS,
+    ILLEGAL_FUNCTION,
+    ILLEGAL_VALUE,
+    READ_INPUT,
+    ModbusPeer,
+    Slave,
+    crc16,
+    with_crc,
+)
 
-READ_INPUT = 4
-ILLEGAL_FUNCTION, ILLEGAL_ADDRESS, ILLEGAL_VALUE = 1, 2, 3
+__all__ = ["MeterFace", "Sdm630Peer", "crc16", "with_crc"]
+
 MAX_REGISTERS = 80
 LAST_REGISTER = 0x0180
-_REQUEST_LENGTH = 8  # functions 1 to 6
-_FRAME_GAP_S = 0.020  # silence that ends a frame; 3.5 characters are 4 ms at 9600 baud, USB adapters add 16
-_ANSWERS_AFTER_S = 0.030
-_REST_S = 0.050  # it wants silence between two requests
-
-
-def crc16(data: bytes) -> int:
-    """Return the checksum of Modbus RTU (polynomial A001, sent low byte first)."""
-    crc = 0xFFFF
-    for byte in data:
-        crc ^= byte
-        for _ in range(8):
-            crc = crc >> 1 ^ (0xA001 if crc & 1 else 0)
-    return crc
-
-
-def with_crc(frame: bytes) -> bytes:
-    return frame + crc16(frame).to_bytes(2, "little")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,41 +39,17 @@ class MeterFace:
     garbled: bool = False
 
 
-class Sdm630Peer:
+class Sdm630Peer(ModbusPeer):
     """One meter; several of them share a line when each has its own address."""
 
     def __init__(self, face: Callable[[], MeterFace]) -> None:
-        self._face = face
-        self._buffer = b""
-        self._heard_at = 0.0
-        self._rests_until = 0.0
-        self._answers = Answers()
+        super().__init__(lambda: _slave(face()))
 
-    def receive(self, data: bytes, now: float) -> None:
-        if now - self._heard_at > _FRAME_GAP_S:
-            self._buffer = b""
-        self._heard_at = now
-        self._buffer += data
-        if len(self._buffer) >= _REQUEST_LENGTH:
-            request, self._buffer = self._buffer, b""
-            self._handle(request, now)
 
-    def deadline(self) -> float | None:
-        return self._answers.deadline()
-
-    def take(self, now: float) -> bytes:
-        return self._answers.take(now)
-
-    def _handle(self, request: bytes, now: float) -> None:
-        face = self._face()
-        ours = request[0] == face.address and crc16(request[:-2]).to_bytes(2, "little") == request[-2:]
-        if not ours or face.registers is None or now < self._rests_until:
-            return
-        answer = with_crc(bytes([face.address]) + _answer(request[1:-2], face.registers))
-        if face.garbled:
-            answer = answer[:2] + bytes([answer[2] ^ 0x55]) + answer[3:]
-        self._rests_until = now + _ANSWERS_AFTER_S + _REST_S
-        self._answers.put(now + _ANSWERS_AFTER_S, answer)
+def _slave(face: MeterFace) -> Slave:
+    registers = face.registers
+    answer = None if registers is None else lambda request: _answer(request, registers)
+    return Slave(face.address, answer, face.garbled)
 
 
 def _answer(request: bytes, registers: Mapping[int, float]) -> bytes:
