@@ -9,6 +9,7 @@ from controller.logic.profiles import NOMINAL_VOLTAGE_V
 from controller.logic.values import Measurand, MeterReading, Sample, SampleContext
 
 EARLY_S = 1e-6  # a timer may fire this much before its time: that is its time
+_SIGNED = (SampleContext.TRANSACTION_BEGIN, SampleContext.TRANSACTION_END)
 LOSS_POLLS = 3
 LOSS_AFTER_S = 10.0  # hardware-facts: 3 failed polls or 10 s, whichever is later
 LOSS_STOPS_AFTER_S = 60.0
@@ -48,7 +49,8 @@ def _of(
         return []
     match measurand:
         case Measurand.ENERGY_IMPORT:
-            return one(reading.energy_import_wh, "Wh")
+            signed = reading.signed if context in _SIGNED else None
+            return [Sample(measurand, reading.energy_import_wh, "Wh", context, None, signed)]
         case Measurand.ENERGY_EXPORT:
             return one(reading.energy_export_wh, "Wh")
         case Measurand.POWER_IMPORT:

@@ -113,14 +113,32 @@ class SampleContext(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class SignedReading:
+    """A reading as the meter itself signed it: never decoded, changed or made by us.
+
+    encoding: the data's format, such as `OCMF`. signing: the method, empty where the data names it. public_key: ASN.1, empty where the
+    meter does not tell it.
+    """
+
+    data: bytes
+    encoding: str
+    signing: str = ""
+    public_key: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
 class Sample:
-    """One sampled value. unit: `Wh`, `W`, `A`, `V`, `Hz` or empty; phase: `L1`, `L2`, `L3`, `L1-N`… or None for the whole."""
+    """One sampled value. unit: `Wh`, `W`, `A`, `V`, `Hz` or empty; phase: `L1`, `L2`, `L3`, `L1-N`… or None for the whole.
+
+    signed: the same moment's reading with the meter's signature, at the begin and end of a transaction.
+    """
 
     measurand: Measurand
     value: float
     unit: str
     context: SampleContext
     phase: str | None = None
+    signed: SignedReading | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,3 +158,4 @@ class MeterReading:
     phase_power_w: tuple[float, ...] = field(default=())
     frequency_hz: float | None = None
     power_factor: float | None = None
+    signed: SignedReading | None = None

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from controller.hal import DeviceError, DeviceSilent, ImplausibleReading, setting
-from controller.logic.values import MeterReading
+from controller.logic.values import MeterReading, SignedReading
 from drivers.bus import Buses, CloseStage
 from drivers.meter.modbus_line import LineFormat, ModbusLine, Request, Unit
-from drivers.meter.model import MeterModel, ModelError, load_model
+from drivers.meter.model import Label, MeterModel, ModelError, load_model
 from drivers.meter.plausibility import EnergyWatch, complaint_about
 
 
@@ -52,6 +52,7 @@ class ModbusMeter:
         self._phases = self._model.phases if settings.phases is None else min(settings.phases, self._model.phases)
         self._monotonic = buses.monotonic
         self._energy = EnergyWatch()
+        self._public_key: bytes | None = None
         line_format = LineFormat(
             settings.baud or self._model.baud,
             settings.parity or self._model.parity,
@@ -94,12 +95,44 @@ class ModbusMeter:
             answer = await self._line.read(self._unit, request)
             words.update(enumerate(answer, start=block.start))
         reading = reading_of(self._model, words, self._phases, self._monotonic(), self._unit.device)
+        reading = replace(reading, signed=await self._signed())
         complaint = complaint_about(reading) or self._energy.complaint_about(
             reading.energy_import_wh, reading.taken_at_s
         )
         if complaint is not None:
             raise ImplausibleReading(self._unit.device, complaint, "after an exchange of the meter restart the station")
         return reading
+
+
+    async def _signed(self) -> SignedReading | None:
+        """Return what the meter signed; None where it keeps nothing signed, or nothing at the moment."""
+        block = self._model.signed
+        data = b"" if block is None else block.data.data_of(await self._words_of(block.data))
+        if block is None or not data:
+            return None
+        if self._public_key is None:
+            self._public_key = await self._read_public_key(block.public_key)
+        return SignedReading(data, block.encoding, block.signing, self._public_key)
+
+    async def _read_public_key(self, label: Label | None) -> bytes:
+        """Return it as ASN.1. It does not change: it is read once."""
+        if label is None:
+            return b""
+        data = label.data_of(await self._words_of(label))
+        if label.type == "bytes":
+            return data
+        try:
+            return bytes.fromhex(data.decode("ascii"))
+        except ValueError as error:
+            raise ImplausibleReading(
+                self._unit.device, "the public key is no text in hexadecimal", "public_key in its register map"
+            ) from error
+
+    async def _words_of(self, label: Label) -> list[int]:
+        words: list[int] = []
+        for function, start, count in self._model.parts_of(label):
+            words += await self._line.read(self._unit, Request(function, start, count))
+        return words
 
 
 def reading_of(

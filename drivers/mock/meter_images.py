@@ -7,6 +7,7 @@ they go over the wire.
 
 from __future__ import annotations
 
+import math
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -79,7 +80,8 @@ class Manual:
         found: dict[int, int] = {}
         for row in self.rows:
             raw = shown.of(row.what) * row.per_unit
-            data = struct.pack(_PACKED[row.kind], raw if row.kind == "f32" else round(raw))
+            counts = math.floor(raw + 1e-6) if "Wh" in row.what else round(raw)  # a register counts what is complete
+            data = struct.pack(_PACKED[row.kind], raw if row.kind == "f32" else counts)
             words = [int.from_bytes(data[at : at + 2], "big") for at in range(0, len(data), 2)]
             found.update(enumerate(reversed(words) if self.low_first else words, start=row.at))
         return found
@@ -125,8 +127,12 @@ def _gavazzi(hertz: int, energy_in: int, energy_out: int | None, power_factor: i
     )
 
 
-_SERIAL_1234567 = {0xFC00: 0x0012, 0xFC01: 0xD687, 0xFC03: 0x0116}  # serial number 1234567, software 1.22
-_TEXT_BQ12345 = dict(zip(range(0x5000, 0x5007), (0x4251, 0x3132, 0x3334, 0x3500, 0, 0, 0), strict=True))
+_SERIAL_1234567 = {
+    0xFC00: 0x0012,
+    0xFC01: 0xD687,
+    0xFC03: 0x0116,
+}  # serial number 1234567, software 01.22 (bytes 1 and 22)
+_TEXT_BQ12345 = (0x4251, 0x3132, 0x3334, 0x3500, 0, 0, 0)
 
 MANUALS: Mapping[str, Manual] = {
     "sdm630": Manual(
@@ -149,11 +155,12 @@ MANUALS: Mapping[str, Manual] = {
     "em24": Manual(
         "Carlo Gavazzi EM24-DIN communication protocol V3 (unverified)",
         READ_INPUT, _gavazzi(0x37, 0x42, None, 0x35), most=11, low_first=True, step_wh=100,
+        extra={READ_INPUT: dict(zip(range(0x1300, 0x1307), _TEXT_BQ12345, strict=True))},
     ),
     "em340": Manual(
         "Carlo Gavazzi EM300/ET300 series communication protocol V2 rev 11 (unverified)",
         READ_INPUT, _gavazzi(0x33, 0x34, 0x4E, 0x31), most=50, low_first=True, step_wh=100,
-        extra={READ_INPUT: _TEXT_BQ12345},
+        extra={READ_INPUT: dict(zip(range(0x5000, 0x5007), _TEXT_BQ12345, strict=True))},
     ),
     "em111": Manual(
         "Carlo Gavazzi EM100/ET100 series communication protocol (unverified)",
@@ -164,6 +171,7 @@ MANUALS: Mapping[str, Manual] = {
             Row(0x10, "kWh in", "i32", 10), Row(0x20, "kWh out", "i32", 10),
         ),
         phases=1, most=50, low_first=True, step_wh=100,
+        extra={READ_INPUT: dict(zip(range(0x5000, 0x5007), _TEXT_BQ12345, strict=True))},
     ),
     "abb_b23": Manual(
         "ABB A43/A44 user manual 2CMC48001M0201, 9.3 Modbus mapping tables; B23/B24 the same (unverified)",
@@ -191,7 +199,7 @@ MANUALS: Mapping[str, Manual] = {
             *_phases((0x0BED, 0x0BEF, 0x0BF1), "kW", "f32"), Row(0x0BF3, "kW", "f32"), Row(0x0C25, "Hz", "f32"),
             Row(0x0C83, "Wh in", "i64"), Row(0x0C87, "Wh out", "i64"),
         ),
-        extra={READ_HOLDING: {0x0081: 0x0012, 0x0082: 0xD687}},
+        extra={READ_HOLDING: {0x0081: 0x0012, 0x0082: 0xD687, 0x0664: 0x0458}},
     ),
     "orno_we516": Manual(
         "Orno OR-WE-516 Modbus registers list (unverified)",
@@ -202,6 +210,7 @@ MANUALS: Mapping[str, Manual] = {
             *_phases((0x1E, 0x20, 0x22), "kW", "f32"), Row(0x34, "PF", "f32"),
             Row(0x0108, "kWh in", "f32"), Row(0x0110, "kWh out", "f32"),
         ),
+        extra={READ_HOLDING: {0x0004: 0x3FA0, 0x0005: 0x0000}},
     ),
     "finder_7m38": Manual(
         "Finder Modbus 7M.24/7M.38 v2 of 30 June 2021 (unverified); its addresses are decimal",
@@ -250,5 +259,6 @@ MANUALS: Mapping[str, Manual] = {
             Row(0x2012, "watts", "f32", 10), *_phases((0x2014, 0x2016, 0x2018), "watts", "f32", 10),
             Row(0x202A, "PF", "f32", 1000), Row(0x2044, "Hz", "f32", 100),
         ),
+        extra={READ_HOLDING: {0x0000: 0x00CB}},
     ),
 }  # fmt: skip

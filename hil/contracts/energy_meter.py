@@ -1,4 +1,8 @@
-"""What every energy meter driver must do."""
+"""What every energy meter driver must do.
+
+A rig's meter is taken to have three phases and a register of 1 Wh; one that differs has the attributes `phases` (0: it shows neither
+voltages nor currents) and `step_wh`.
+"""
 
 from __future__ import annotations
 
@@ -19,21 +23,32 @@ class MeterRig(Protocol):
     def monotonic(self) -> float: ...
 
 
+def phases_of(rig: MeterRig) -> int:
+    return int(getattr(rig, "phases", 3))
+
+
+def resolved_wh(rig: MeterRig, wh: int) -> int:
+    """Return an energy as the rig's register can show it."""
+    step_wh = int(getattr(rig, "step_wh", 1))
+    return wh // step_wh * step_wh
+
+
 class EnergyMeterContract:
     async def test_a_reading_is_what_the_meter_shows(self, rig: MeterRig) -> None:
         rig.shows((230.0, 231.0, 229.0), (16.0, 15.5, 16.5), 11_040.0, 1_234_560)
         before_s = rig.monotonic()
         reading = await rig.meter.read()
-        assert reading.voltage_v == pytest.approx((230, 231, 229))
-        assert reading.current_a == pytest.approx((16, 15.5, 16.5))
+        phases = phases_of(rig)
+        assert reading.voltage_v == pytest.approx((230, 231, 229)[:phases])
+        assert reading.current_a == pytest.approx((16, 15.5, 16.5)[:phases])
         assert reading.power_w == pytest.approx(11_040)
-        assert reading.energy_import_wh == 1_234_560
+        assert reading.energy_import_wh == resolved_wh(rig, 1_234_560)
         assert before_s <= reading.taken_at_s <= rig.monotonic()
 
     async def test_readings_follow_the_meter(self, rig: MeterRig) -> None:
         for wh in (1000, 1000, 1001, 1500):
             rig.shows((230.0,) * 3, (16.0,) * 3, 11_040.0, wh)
-            assert (await rig.meter.read()).energy_import_wh == wh
+            assert (await rig.meter.read()).energy_import_wh == resolved_wh(rig, wh)
 
     async def test_a_silent_meter_is_silent_and_recovers(self, rig: MeterRig) -> None:
         rig.shows((230.0,) * 3, (0.0,) * 3, 0.0, 1000)
@@ -61,7 +76,9 @@ class EnergyMeterContract:
             await rig.meter.read()
 
     async def test_an_impossible_voltage_is_refused(self, rig: MeterRig) -> None:
-        rig.shows((230.0, 9000.0, 230.0), (0.0,) * 3, 0.0, 5000)
+        if not phases_of(rig):
+            pytest.skip("this meter shows no voltages")
+        rig.shows((9000.0, 230.0, 230.0), (0.0,) * 3, 0.0, 5000)
         with pytest.raises(ImplausibleReading, match="9000 V"):
             await rig.meter.read()
 

@@ -128,7 +128,7 @@ TENTHS = tuple(round(volts * 10) / 10 for volts in VOLTS)
 
 VECTORS: dict[str, tuple[Image, MeterReading]] = {
     "sdm630": (sdm630(), FLOATS),
-    "sdm72dm_v2": (sdm630(), FLOATS),
+    "sdm72dm_v2": (sdm630(), replace(FLOATS, power_factor=None)),
     "sdm120": (
         single_phase(),
         replace(FLOATS, voltage_v=(230.5,), current_a=(16.0,), phase_power_w=(3688.0,), power_w=3688.0),

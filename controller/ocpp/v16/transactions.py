@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
@@ -11,6 +12,7 @@ from controller.logic.values import Measurand, Sample, SampleContext
 from controller.ocpp.delivery import Delivered
 from controller.ocpp.device_model import DeviceModel
 from controller.ocpp.schema import given, wire_time
+from controller.ocpp.signed import signed_meter_value
 from controller.ocpp.v16.connectors import Connectors
 from controller.ocpp.v16.messages import StartTransactionResponse, StopTransactionResponse
 from controller.ocpp.v16.tokens import token_info, told_id_tag
@@ -58,6 +60,13 @@ def sampled_value(sample: Sample) -> dict[str, str]:
     return told
 
 
+def sampled_values(sample: Sample) -> list[dict[str, str]]:
+    """Return the SampledValue and, where the meter signed it, a second one (Signed Meter Values in OCPP, 3.2.1)."""
+    told = sampled_value(sample)
+    signed = None if sample.signed is None else signed_meter_value(sample.signed)
+    return [told] if signed is None else [told, {**told, "format": "SignedData", "value": json.dumps(signed)}]
+
+
 def number(sample: Sample) -> str:
     """Energy in whole units, anything else with up to three decimals and no more than it has."""
     if sample.measurand in (Measurand.ENERGY_IMPORT, Measurand.ENERGY_EXPORT):
@@ -66,7 +75,7 @@ def number(sample: Sample) -> str:
 
 
 def meter_value(at: datetime, samples: Iterable[Sample]) -> dict[str, Any]:
-    return {"timestamp": wire_time(at), "sampledValue": [sampled_value(sample) for sample in samples]}
+    return {"timestamp": wire_time(at), "sampledValue": [value for sample in samples for value in sampled_values(sample)]}
 
 
 class Encoder16:

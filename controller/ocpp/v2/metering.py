@@ -8,6 +8,7 @@ from typing import Any
 
 from controller.logic.values import Sample
 from controller.ocpp.schema import wire_time
+from controller.ocpp.signed import signed_meter_value
 
 
 def sampled_value(sample: Sample) -> dict[str, Any]:
@@ -22,6 +23,8 @@ def sampled_value(sample: Sample) -> dict[str, Any]:
         written["phase"] = sample.phase
     if sample.unit:
         written["unitOfMeasure"] = {"unit": sample.unit}
+    if sample.signed is not None and (signed := signed_meter_value(sample.signed)) is not None:
+        written["signedMeterValue"] = signed
     return written
 
 
