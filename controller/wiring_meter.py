@@ -11,15 +11,53 @@ from controller.logic.values import MeterReading
 from drivers import registry
 from drivers.bus import Buses
 from drivers.meter.modbus_line import LineFormat
-from drivers.meter.model import ModelError, known_models, load_model
+from drivers.meter.model import MeterModel, ModelError, known_models, load_model
+from drivers.meter.port_trouble import PortBusy
 from drivers.meter.scan import FoundMeter, formats_of, scan
 
-__all__ = ["FoundMeter", "LineFormat", "ModelError", "check_model", "line_formats", "read_meter", "scan", "section_for"]
+__all__ = [
+    "FoundMeter",
+    "LineFormat",
+    "ModelError",
+    "PortBusy",
+    "check_model",
+    "line_formats",
+    "read_meter",
+    "scan",
+    "section_for",
+    "serial_ports",
+]
+
+_PORTS = ("serial/by-path/*", "serial0")  # USB adapters by their socket, and the Pi's own port
+_OTHER_PORTS = ("ttyUSB*", "ttyACM*", "ttyAMA*")  # where udev makes no names
+
+
+def serial_ports(devices: Path = Path("/dev")) -> tuple[str, ...]:
+    """Return the serial ports a meter may be at, by the names a board file should use."""
+    for patterns in (_PORTS, _OTHER_PORTS):
+        found = sorted(str(path) for pattern in patterns for path in devices.glob(pattern))
+        if found:
+            return tuple(found)
+    return ()
 
 
 def check_model(path: Path) -> str:
-    """Return the name of a register map that is without mistake. Raises ModelError with all of them."""
-    return load_model(str(path.absolute())).name
+    """Return in words what a register map without mistake reads. Raises ModelError with all its mistakes."""
+    model = load_model(str(path.absolute()))
+    return "\n".join([model.name, *(f"  {line}" for line in _told(model))])
+
+
+def _told(model: MeterModel) -> list[str]:
+    requests = list(model.requests())
+    line_format = LineFormat(model.baud, model.parity, model.stop_bits)
+    lines = [f"{len(requests)} requests a poll, about {model.poll_s:.1f} s at {line_format}"]
+    if "current_a" not in model.quantities:
+        lines.append("no currents: over-current is not watched by this meter")
+    if "voltage_v" not in model.quantities:
+        lines.append("no voltages: over- and under-voltage are not watched by this meter")
+    if "energy_export_wh" not in model.quantities:
+        lines.append("no export register")
+    return lines
 
 
 def line_formats() -> tuple[LineFormat, ...]:

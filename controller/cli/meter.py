@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 
 _EPILOG = """\
 examples:
-  pilotline meter scan --port /dev/ttyUSB0           addresses 1-16, every speed
+  pilotline meter scan                               every serial port, addresses 1-16, every speed
   pilotline meter scan --port /dev/ttyUSB0 --to 247  all addresses
   pilotline meter read                               the meters of the station
   pilotline meter read --port /dev/ttyUSB0 --model sdm630 --address 2
   pilotline meter check ./my-meter.toml              a register map of your own
 
-A station that runs has its ports: stop it first.
+A station that runs has its ports: stop it first (`systemctl stop pilotline-station`).
 """
 
 
@@ -32,7 +32,7 @@ def add(commands: Commands) -> None:
     parser = command(commands, "meter", "find energy meters on a line, read one, check a register map", _EPILOG)
     actions = parser.add_subparsers(metavar="scan|read|check", required=True)
     found = command(actions, "scan", "find address, speed, parity and model of meters", "", _scan)
-    found.add_argument("--port", required=True, help="serial port, best by /dev/serial/by-path")
+    found.add_argument("--port", action="append", help="serial port (may be given more than once; default: all)")
     found.add_argument("--from", dest="first", type=int, default=1, metavar="N", help="first address (default: 1)")
     found.add_argument("--to", dest="last", type=int, default=16, metavar="N", help="last address (default: 16)")
     _add_line(found)
@@ -60,26 +60,49 @@ def _add_line(parser: argparse.ArgumentParser) -> None:
 def _scan(args: argparse.Namespace) -> int:
     if not 1 <= args.first <= args.last <= 247:
         raise CommandFailed(f"--from {args.first} --to {args.last}: addresses are 1 to 247, ascending", ExitCode.USAGE)
-    meters = _run(_find(args))
+    ports = args.port or _all_ports()
+    meters: list[tuple[str, FoundMeter]] = []
+    failures: list[CommandFailed] = []
+    for port in ports:
+        try:
+            meters += [(port, meter) for meter in _run(_find(args, port))]
+        except CommandFailed as failure:
+            failures.append(failure)
+            if len(ports) > 1:
+                print(f"pilotline: {failure}", file=sys.stderr)
+    if failures and len(failures) == len(ports):
+        raise failures[-1] if len(ports) == 1 else CommandFailed("no port could be searched", ExitCode.DEVICE)
     if args.json:
-        print_json([_as_json(meter) for meter in meters])
+        print_json([_as_json(port, meter) for port, meter in meters])
     elif not meters:
         hint = "check wires A and B (swap them once), the meter's supply and its Modbus setting"
-        raise CommandFailed(f"nothing answers on {args.port}, addresses {args.first} to {args.last}: {hint}")
+        where = f"on {', '.join(ports)}, addresses {args.first} to {args.last}"
+        raise CommandFailed(f"nothing answers {where}: {hint}")
     return ExitCode.OK if meters else ExitCode.FAILED
 
 
-async def _find(args: argparse.Namespace) -> list[FoundMeter]:
+def _all_ports() -> tuple[str, ...]:
+    from controller.wiring_meter import serial_ports
+
+    ports = serial_ports()
+    if not ports:
+        raise CommandFailed("there is no serial port: is the adapter plugged in? name one with --port", ExitCode.DEVICE)
+    return ports
+
+
+async def _find(args: argparse.Namespace, port: str) -> list[FoundMeter]:
     from controller.wiring_meter import scan
 
-    progress = _Progress(is_shown=not args.json)
+    progress = _Progress(port, is_shown=not args.json)
     meters = []
-    async for meter in scan(args.port, range(args.first, args.last + 1), _formats(args), progress.tell):
+    try:
+        async for meter in scan(port, range(args.first, args.last + 1), _formats(args), progress.tell):
+            progress.clear()
+            meters.append(meter)
+            if not args.json:
+                print(rendered(meter, port), flush=True)
+    finally:
         progress.clear()
-        meters.append(meter)
-        if not args.json:
-            print(rendered(meter, args.port), flush=True)
-    progress.clear()
     return meters
 
 
@@ -96,14 +119,16 @@ def _formats(args: argparse.Namespace) -> list[LineFormat] | None:
 class _Progress:
     """One line on a terminal, rewritten; nothing elsewhere."""
 
-    def __init__(self, is_shown: bool) -> None:
+    def __init__(self, port: str, is_shown: bool) -> None:
+        self._port = port
         self._is_shown = is_shown and sys.stderr.isatty()
         self._began = time.monotonic()
 
     def tell(self, done: int, whole: int, where: str) -> None:
         if self._is_shown:
             left_s = (time.monotonic() - self._began) / done * (whole - done) if done else 0.0
-            print(f"\r\033[K{done + 1}/{whole}  {where}  {left_s:.0f} s to go", end="", file=sys.stderr, flush=True)
+            text = f"{self._port}  {done + 1}/{whole}  {where}  {left_s:.0f} s to go"
+            print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)
 
     def clear(self) -> None:
         if self._is_shown:
@@ -113,7 +138,7 @@ class _Progress:
 def rendered(meter: FoundMeter, port: str) -> str:
     """Return what was found, and the lines for the board file."""
     serial = f", serial number {meter.serial_number}" if meter.serial_number else ""
-    head = f"address {meter.address} at {meter.format}: "
+    head = f"{port} address {meter.address} at {meter.format}: "
     if not meter.models:
         return f"{head}something answers, but no shipped register map fits{serial}"
     others = f" (also fits: {', '.join(meter.models[1:])})" if len(meter.models) > 1 else ""
@@ -132,8 +157,9 @@ def rendered(meter: FoundMeter, port: str) -> str:
     return "\n".join(lines)
 
 
-def _as_json(meter: FoundMeter) -> dict[str, Any]:
+def _as_json(port: str, meter: FoundMeter) -> dict[str, Any]:
     return {
+        "port": port,
         "address": meter.address,
         "baud": meter.format.baud,
         "parity": meter.format.parity,
@@ -151,15 +177,20 @@ def _read(args: argparse.Namespace) -> int:
     from controller.wiring_meter import read_meter
 
     sections, board = _sections(args)
-    told = {}
+    told: dict[str, Any] = {}
     for name, section in sections.items():
-        reading = _run(read_meter(section, board))
+        try:
+            reading = _run(read_meter(section, board))
+        except CommandFailed as failure:
+            told[name] = {"error": str(failure)}
+            print(f"pilotline: {failure}", file=sys.stderr)
+            continue
         told[name] = _reading_json(reading)
         if not args.json:
             print("\n".join([name, *_values(reading)]), flush=True)
     if args.json:
         print_json(told)
-    return ExitCode.OK
+    return ExitCode.DEVICE if any("error" in each for each in told.values()) else ExitCode.OK
 
 
 def _sections(args: argparse.Namespace) -> tuple[dict[str, Any], Any]:
@@ -204,6 +235,12 @@ def _reading_json(reading: Any) -> dict[str, Any] | None:
         return None
     found = dataclasses.asdict(reading)
     del found["taken_at_s"]
+    if reading.signed is not None:
+        found["signed"] = {
+            **found["signed"],
+            "data": reading.signed.data.hex(),
+            "public_key": reading.signed.public_key.hex(),
+        }
     return found
 
 
@@ -215,8 +252,14 @@ def _values(reading: Any) -> list[str]:
         ("energy", f"{reading.energy_import_wh / 1000:.3f}", "kWh"),
         ("exported", "" if reading.energy_export_wh is None else f"{reading.energy_export_wh / 1000:.3f}", "kWh"),
         ("frequency", "" if reading.frequency_hz is None else f"{reading.frequency_hz:.2f}", "Hz"),
+        ("power factor", "" if reading.power_factor is None else f"{reading.power_factor:.3f}", ""),
+        (
+            "signed",
+            "" if reading.signed is None else f"{reading.signed.encoding}, {len(reading.signed.data)} bytes",
+            "",
+        ),
     ]
-    return [f"  {name:<10} {value} {unit}" for name, value, unit in rows if value]
+    return [f"  {name:<12} {value} {unit}".rstrip() for name, value, unit in rows if value]
 
 
 def _run(work: Any) -> Any:
@@ -224,8 +267,12 @@ def _run(work: Any) -> Any:
     import asyncio
 
     from controller.hal import DeviceError
+    from controller.wiring_meter import PortBusy
 
     try:
         return asyncio.run(work)
+    except PortBusy as error:
+        hint = "a running station has its ports: `systemctl stop pilotline-station`, or ask it with `pilotline status`"
+        raise CommandFailed(f"{error} - {hint}", ExitCode.DEVICE) from error
     except DeviceError as error:
         raise CommandFailed(str(error), ExitCode.DEVICE) from error

@@ -103,7 +103,6 @@ class ModbusMeter:
             raise ImplausibleReading(self._unit.device, complaint, "after an exchange of the meter restart the station")
         return reading
 
-
     async def _signed(self) -> SignedReading | None:
         """Return what the meter signed; None where it keeps nothing signed, or nothing at the moment."""
         block = self._model.signed

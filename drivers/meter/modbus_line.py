@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import logging
-import os
 import termios
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from controller.hal import DeviceError, DeviceGone, DeviceSilent, ImplausibleReading
 from drivers.meter.line_trouble import trouble_of
+from drivers.meter.port_trouble import not_open
 
 if TYPE_CHECKING:
     from pymodbus.client import AsyncModbusSerialClient
@@ -157,8 +156,7 @@ class ModbusLine:
             raise DeviceGone(unit.device, f"{self.port} does not take {self.format}: {error}") from error
         if not is_open:
             client.close()
-            problem, hint = _why_not_open(self.port)
-            raise DeviceGone(unit.device, f"{self.port} {problem}", hint)
+            raise not_open(unit.device, self.port)
         self._client = client
         return client
 
@@ -192,15 +190,3 @@ class ModbusLine:
     def _silent(self, unit: Unit) -> DeviceSilent:
         found = trouble_of(self._sent, self._heard, unit.address, f"{self.port}, {self.format}")
         return DeviceSilent(unit.device, found.problem, f"check {found.hint}")
-
-
-def _why_not_open(port: str) -> tuple[str, str]:
-    try:
-        os.close(os.open(port, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK))
-    except OSError as error:
-        if error.errno in (errno.ENOENT, errno.ENODEV, errno.ENXIO, errno.EIO):
-            return "is not there", "is the adapter plugged in? /dev/serial/by-path lists the ports"
-        if error.errno == errno.EACCES:
-            return "may not be opened", "is the user in the group dialout?"
-        return f"cannot be opened: {error.strerror}", ""
-    return "is in use by another program, or is no serial port", "`fuser` names the program"

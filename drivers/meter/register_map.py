@@ -8,6 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 FORMATS = {"u16": ">H", "i16": ">h", "u32": ">I", "i32": ">i", "u64": ">Q", "i64": ">q", "f32": ">f"}
+_BITS_PER_CHARACTER = 11
+_ANSWERS_AFTER_S = 0.03
 LABEL_TYPES = ("text", "version", "bytes", *FORMATS)
 
 
@@ -93,6 +95,13 @@ class MeterModel:
     quantities: Mapping[str, Quantity]
     labels: Mapping[str, Label]
     signed: SignedBlock | None
+
+    @property
+    def poll_s(self) -> float:
+        """About how long a poll takes on the line as delivered: all characters, the pauses, and 30 ms for each answer."""
+        characters = sum(13 + 2 * count for _, _, count in self.requests())
+        requests = sum(1 for _ in self.requests())
+        return characters * _BITS_PER_CHARACTER / self.baud + requests * (self.pause_s + _ANSWERS_AFTER_S)
 
     def requests(self) -> Iterator[tuple[int, int, int]]:
         """Yield function, first register and count of every request of a poll."""

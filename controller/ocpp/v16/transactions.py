@@ -75,7 +75,10 @@ def number(sample: Sample) -> str:
 
 
 def meter_value(at: datetime, samples: Iterable[Sample]) -> dict[str, Any]:
-    return {"timestamp": wire_time(at), "sampledValue": [value for sample in samples for value in sampled_values(sample)]}
+    return {
+        "timestamp": wire_time(at),
+        "sampledValue": [value for sample in samples for value in sampled_values(sample)],
+    }
 
 
 class Encoder16:
