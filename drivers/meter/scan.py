@@ -27,7 +27,7 @@ Progress = Callable[[int, int, str], None]
 
 @dataclass(frozen=True, slots=True)
 class FoundMeter:
-    """models: the maps that fit, the fullest first; empty for a device that is none of them. serial_number: where one tells it."""
+    """models: the maps that fit, the best first; empty for a device that is none of them. serial_number: where one tells it."""
 
     format: LineFormat
     address: int
@@ -93,19 +93,25 @@ async def _answers(line: ModbusLine, address: int) -> frozenset[int]:
 async def _identify(
     line: ModbusLine, address: int, models: dict[str, MeterModel], functions: frozenset[int]
 ) -> FoundMeter:
-    fitting: list[tuple[int, str, MeterReading]] = []
+    fitting: list[tuple[str, MeterReading]] = []
     for name, model in models.items():
         if model.function not in functions:
             continue
         reading = await read_once(line, address, model)
         if reading is not None and is_living(reading):
-            fitting.append((len(model.quantities), name, reading))
-    fitting.sort(key=lambda each: (-each[0], each[1]))
+            fitting.append((name, reading))
+    fitting.sort(key=lambda each: (*_emptiness(each[1]), -len(models[each[0]].quantities), each[0]))
     serial = ""
-    for _, name, _reading in fitting:
+    for name, _ in fitting:
         serial = serial or await label_of(line, address, models[name], "serial_number")
-    reading = fitting[0][2] if fitting else None
-    return FoundMeter(line.format, address, tuple(name for _, name, _ in fitting), reading, serial)
+    reading = fitting[0][1] if fitting else None
+    return FoundMeter(line.format, address, tuple(name for name, _ in fitting), reading, serial)
+
+
+def _emptiness(reading: MeterReading) -> tuple[int, int]:
+    """Rank maps that fit: the more living phases the better, then the fewer dead ones."""
+    living = sum(1 for volts in reading.voltage_v if volts)
+    return -living, len(reading.voltage_v) - living
 
 
 async def read_once(line: ModbusLine, address: int, model: MeterModel) -> MeterReading | None:
