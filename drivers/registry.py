@@ -43,7 +43,7 @@ _BUILT_IN: Mapping[str, Mapping[str, str]] = {
     "contactor": {"gpio": "drivers.contactor.gpio:GpioContactor"},
     "lock": {"motor": "drivers.lock.motor:MotorLock", "solenoid": "drivers.lock.solenoid:SolenoidLock"},
     "residual": {"gpio": "drivers.residual.gpio:GpioResidual", "rdc_dd": "drivers.residual.rdc_dd:RdcDd"},
-    "meter": {"modbus": "drivers.meter.modbus:ModbusMeter"},
+    "meter": {"modbus": "drivers.meter.modbus:ModbusMeter", "pulse": "drivers.meter.pulse:PulseMeter"},
     "reader": {
         "pn532": "drivers.rfid.pn532:Pn532",
         "ascii_line": "drivers.rfid.ascii_line:AsciiLine",

@@ -62,6 +62,7 @@ class InputLine:
         )
         self._pin = self._device.pin
         self._active_low = active_low
+        self._is_watched = False
 
     def is_active(self) -> bool:
         """Read the line. Raises DeviceError."""
@@ -70,7 +71,25 @@ class InputLine:
         except _library_errors() as error:
             raise DeviceError(self._device_name, f"cannot be read: {error}") from error
 
+    def watch(self, on_change: Callable[[bool, float], None]) -> None:
+        """Have every change told: whether it is active now, and when, in monotonic seconds by the kernel's stamp.
+
+        Called on a thread of the GPIO library. Raises DeviceError where the line has no edge events.
+        """
+        self._on_change = on_change
+        try:
+            self._pin.edges = "both"
+            self._pin.when_changed = self._changed
+            self._is_watched = True
+        except _library_errors() as error:
+            raise DeviceError(self._device_name, f"has no edge events: {error}") from error
+
+    def _changed(self, ticks: float, state: int) -> None:
+        self._on_change(bool(state) is not self._active_low, ticks)
+
     def release(self) -> None:
+        if not self._device.closed and self._is_watched:
+            self._pin.when_changed = None
         self._device.close()
 
 
