@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 
 from controller.bringup import wires
-from controller.bringup.finding import Finding, failed, passed
+from controller.bringup.finding import Finding, failed, not_built, passed
 from controller.config.board import EvseBoard
 from controller.logic.evse import PilotState
 from controller.logic.plateau import LOW_PLATEAU_V, STRICT_V, band_of
@@ -141,6 +141,8 @@ def temperature(board: EvseBoard, celsius: float) -> Finding:
 
 def voltages(board: EvseBoard, voltage_v: tuple[float, ...]) -> Finding:
     step, expected = "meter voltages", f"{MAINS_V[0]:.0f} to {MAINS_V[1]:.0f} V on each of {board.phases} phases"
+    if not voltage_v:
+        return not_built(step, board.id, "this meter measures no voltages")
     told = " / ".join(f"{volts:.0f}" for volts in voltage_v) + " V"
     if len(voltage_v) < board.phases:
         return failed(
@@ -159,6 +161,8 @@ def currents(
 ) -> Finding:
     """With the contactor closed. A load on one phase belongs on L1."""
     step, expected = "meter currents", "on L1 with a load on one phase, on all with a load on three"
+    if not current_a:
+        return not_built(step, board.id, "this meter measures no currents")
     flows = [f"L{n}" for n, amps in enumerate(current_a, 1) if drawn(amps)]
     told = " / ".join(f"{amps:.1f}" for amps in current_a) + " A"
     if not flows:

@@ -18,13 +18,14 @@ if TYPE_CHECKING:
 
 _EPILOG = """\
 examples:
-  pilotline meter scan                               every serial port, addresses 1-16, every speed
-  pilotline meter scan --port /dev/ttyUSB0 --to 247  all addresses
-  pilotline meter read                               the meters of the station
+  pilotline meter scan                      every serial port, addresses 1-16
+  pilotline meter scan --port /dev/ttyUSB0 --to 247
+  pilotline meter read                      the meters of the station
   pilotline meter read --port /dev/ttyUSB0 --model sdm630 --address 2
-  pilotline meter check ./my-meter.toml              a register map of your own
+  pilotline meter check ./my-meter.toml     a register map of your own
 
-A station that runs has its ports: stop it first (`systemctl stop pilotline-station`).
+A station that runs has its ports: stop it first
+(`systemctl stop pilotline-station`).
 """
 
 
@@ -178,11 +179,12 @@ def _read(args: argparse.Namespace) -> int:
 
     sections, board = _sections(args)
     told: dict[str, Any] = {}
+    code = ExitCode.OK
     for name, section in sections.items():
         try:
             reading = _run(read_meter(section, board))
         except CommandFailed as failure:
-            told[name] = {"error": str(failure)}
+            told[name], code = {"error": str(failure)}, failure.code
             print(f"pilotline: {failure}", file=sys.stderr)
             continue
         told[name] = _reading_json(reading)
@@ -190,7 +192,7 @@ def _read(args: argparse.Namespace) -> int:
             print("\n".join([name, *_values(reading)]), flush=True)
     if args.json:
         print_json(told)
-    return ExitCode.DEVICE if any("error" in each for each in told.values()) else ExitCode.OK
+    return code
 
 
 def _sections(args: argparse.Namespace) -> tuple[dict[str, Any], Any]:
@@ -273,6 +275,6 @@ def _run(work: Any) -> Any:
         return asyncio.run(work)
     except PortBusy as error:
         hint = "a running station has its ports: `systemctl stop pilotline-station`, or ask it with `pilotline status`"
-        raise CommandFailed(f"{error} - {hint}", ExitCode.DEVICE) from error
+        raise CommandFailed(f"{error} - {hint}", ExitCode.BUSY) from error
     except DeviceError as error:
         raise CommandFailed(str(error), ExitCode.DEVICE) from error

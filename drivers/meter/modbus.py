@@ -40,7 +40,9 @@ class ModbusMeter:
             try:
                 load_model(self.model)
             except ModelError as error:
-                raise ValueError(f"model = {self.model!r}: {error}") from error
+                first, *others = str(error).splitlines()
+                more = f"; and {len(others)} more: `pilotline meter check` tells all" if others else ""
+                raise ValueError(f"model = {self.model!r}: {first}{more}") from error
 
     def __init__(self, settings: Settings, buses: Buses, where: str) -> None:
         """Raises DeviceError for a map that has gone or a line format that differs from that of the line's other meters."""

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from controller.bringup import judge
-from controller.bringup.finding import Finding
+from controller.bringup.finding import Finding, Verdict
 from controller.config import load_board
 from controller.logic.evse import PilotState
 
@@ -68,3 +68,8 @@ def test_a_value_is_judged_and_a_wrong_one_names_its_wire(name: str) -> None:
     finding, check = CASES[name]
     assert finding.is_bad is bool(check)
     assert check in finding.check and finding.measured and finding.expected
+
+
+@pytest.mark.parametrize("finding", [judge.voltages(EVSE, ()), judge.currents(EVSE, ())])
+def test_what_a_meter_does_not_measure_is_not_held_against_its_wiring(finding: Finding) -> None:
+    assert finding.verdict is Verdict.NOT_BUILT and "this meter measures no" in finding.measured

@@ -320,6 +320,28 @@ def test_a_cable_is_let_go_without_mains_only_where_somebody_sees_the_mains(tmp_
 LEDS = '[[indicator]]\ntype = "leds"\nred_pin = 9\n'
 
 
+def test_a_register_map_of_ones_own_lies_beside_the_board_file(tmp_path: Path) -> None:
+    own = tmp_path / "my-meter.toml"
+    own.write_text((Path(__file__).parents[2] / "drivers/meter/models/em24.toml").read_text())
+    board = changed(('type = "modbus"\n', 'type = "modbus"\nmodel = "./my-meter.toml"\n'), ('model = "sdm630"\n', ""))
+    meter = load(tmp_path, board).evses[0].meter
+    assert meter is not None and meter.settings.model == str(own)
+    own.write_text(own.read_text().replace("phases = 3", "phases = 4").replace("stop_bits = 1", "stop_bits = 5"))
+    (line,) = mistakes_of(tmp_path, board)
+    assert "my-meter.toml: phases = 4 is none of 1, 3; and 1 more: `pilotline meter check` tells all" in line
+
+
+def test_a_pulse_meter_needs_its_constant_and_a_file(tmp_path: Path) -> None:
+    start = REFERENCE.index("[evse.meter]")
+    end = REFERENCE.find("\n[", start + 1)
+    text = REFERENCE[:start] + '[evse.meter]\ntype = "pulse"\npin = 4\n' + REFERENCE[end:]
+    lines = mistakes_of(tmp_path, text)
+    assert ["'pulses_per_kwh' is missing" in lines[0], "'register' is missing" in lines[1]] == [True, True], lines
+    good = text.replace("pin = 4\n", 'pin = 4\npulses_per_kwh = 1000\nregister = "./meter1.register"\n')
+    meter = load(tmp_path, good).evses[0].meter
+    assert meter is not None and meter.settings.register == str(tmp_path / "meter1.register")
+
+
 def test_indicators_belong_to_an_evse_or_to_all(tmp_path: Path) -> None:
     oled = '[[indicator]]\ntype = "ssd1306"\nbus = "panel"\nlanguage = "de"\n'
     board = load(tmp_path, REFERENCE + SPARE_BUS + LEDS + "evse = 1\n" + oled)
