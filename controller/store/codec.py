@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from controller.logic.records import EventKind, MeterSampled, TransactionEvent
+from controller.logic.records import EventKind, Kept, MeterSampled, TransactionEvent
 
 T = TypeVar("T")
 
@@ -30,8 +30,8 @@ def encode(value: Any) -> str:
     return msgspec.json.encode(value).decode()
 
 
-def encode_event(event: TransactionEvent | MeterSampled) -> str:
-    """Return the JSON text of an event, without the many fields that are None (all of which default to it)."""
+def encode_event(event: TransactionEvent | MeterSampled | Kept) -> str:
+    """Return the JSON text of an event or of kept values, without the many fields that are None (all of which default to it)."""
     return msgspec.json.encode(_lean(msgspec.to_builtins(event))).decode()
 
 

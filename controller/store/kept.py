@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 from controller.logic.records import Kept
-from controller.store.codec import decode, encode
+from controller.store.codec import decode, encode_event
 from controller.store.database import Database
 
 MOST_KEPT = 60  # of one transaction, so that its last message stays one that every peer takes
@@ -20,7 +20,7 @@ class KeptValues:
         with self._db.change(lazy=True) as connection:
             connection.execute(
                 "INSERT INTO kept_values (transaction_id, at_s, body) VALUES (?, ?, ?)",
-                (transaction_id, values.stamp.wall.timestamp(), encode(values)),
+                (transaction_id, values.stamp.wall.timestamp(), encode_event(values)),
             )
             rows = connection.execute(
                 "SELECT position, at_s FROM kept_values WHERE transaction_id = ? ORDER BY position", (transaction_id,)
