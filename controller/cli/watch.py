@@ -86,6 +86,9 @@ def _what(kind: str, event: Mapping[str, Any]) -> str:
         case "fault":
             detail = f": {event['detail']}" if event.get("detail") else ""
             return f"{event.get('id')} {'RAISED' if event.get('active') else 'cleared'}{detail}"
+        case "token":
+            reader = f"reader {event['reader']}: " if event.get("reader") else ""
+            return f"{reader}{event.get('text', '')}"
         case "limit":
             return f"{event.get('offered_a', 0):.1f} A by {event.get('binding')}: {event.get('why')}"
         case _:
