@@ -58,6 +58,7 @@ F1, LEFT_CTRL, CAPS_LOCK, NUM_LOCK = 59, 29, 58, 69
         (typed("12"), []),
         (typed("1") + stroke(KEYS["2"], REPEAT) * 5 + typed("\n"), ["1"]),
         (typed("1234567890\n", KEYPAD), ["1234567890"]),
+        (stroke(42, PRESS) + typed("12\n", KEYPAD), ["12"]),
         (stroke(NUM_LOCK, PRESS) + stroke(CAPS_LOCK, PRESS) + typed("12\n"), ["12"]),
         (typed("1" * 64 + "\n5\n"), ["1" * 64, "5"]),
         (typed("1" * 65 + "\n5\n"), [None, "5"]),
@@ -67,7 +68,7 @@ F1, LEFT_CTRL, CAPS_LOCK, NUM_LOCK = 59, 29, 58, 69
         (stroke(LEFT_CTRL, PRESS) + typed("c\n56\n"), [None, "56"]),
     ],
     ids=[
-        "lower", "shifted", "signs", "two", "empty", "no Enter", "repeats", "keypad", "lock keys", "longest", "endless",
+        "lower", "shifted", "signs", "two", "empty", "no Enter", "repeats", "keypad", "shifted keypad", "lock keys", "longest", "endless",
         "lost", "lost a release", "function key", "control",
     ],
 )  # fmt: skip

@@ -142,9 +142,15 @@ class Rdm6300Rig(_Rig):
         self.held: bytes | None = None
         self.peer = Rdm6300Peer(lambda: self.held, times)
         self.link = PtyLink(path, self.peer)
-        self.plug, self.unplug = self.link.plug, self.link.unplug
+        self.unplug = self.link.unplug
         self.plug()
         self.reader = self.build()
+
+    def plug(self) -> None:
+        """A tag that is held goes on being sent."""
+        self.link.plug()
+        self.peer.field_changed(time.monotonic())
+        self.link.nudge()
 
     def build(self, **settings: Any) -> Any:
         return registry.build(section("reader", "rdm6300", port=str(self.link.path), **settings), self.buses)
@@ -227,9 +233,10 @@ async def test_a_tag_that_a_twn4_cannot_name_for_a_while_is_one_event(tmp_path: 
     rig = Twn4Rig(tmp_path / "reader")
     await rig.hold("04A1B2C3")
     await next_token(rig)
+    waiting = asyncio.create_task(next_token(rig))
+    await asyncio.sleep(0.1)  # it has looked by now: what fails comes later
     spoiled = iter([b"", b"0001802004FF\r"])
     rig.link.mangle = lambda data: next(spoiled, data)
-    waiting = asyncio.create_task(next_token(rig))
     await asyncio.sleep(0.1)
     rig.pass_time(2)
     await asyncio.sleep(0.8)

@@ -197,6 +197,20 @@ async def test_a_card_that_stays_over_a_dip_of_the_supply_is_one_event(
     assert (await waiting).value == "04A1B2C3D4E5F6"
 
 
+async def test_a_card_that_stays_over_a_lost_answer_is_one_event(pn532: Pn532Rig) -> None:
+    await pn532.hold("04A1B2C3")
+    await next_token(pn532)
+    waiting = asyncio.create_task(next_token(pn532))
+    await asyncio.sleep(0.1)
+    pn532.link.mangle = once(SPOILED["nothing"], ACK)
+    await asyncio.sleep(0.05)
+    pn532.pass_time(2)
+    await asyncio.sleep(0.5)
+    assert not waiting.done()
+    await pn532.hold("04A1B2C3D4E5F6")
+    assert (await waiting).value == "04A1B2C3D4E5F6"
+
+
 async def test_a_chip_that_goes_on_answering_nonsense_is_silent_and_says_so(pn532: Pn532Rig) -> None:
     assert await reads_nothing(pn532)
     nonsense = frame(bytes.fromhex("4b27"))
