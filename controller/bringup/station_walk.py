@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 from controller.bringup.finding import Finding, failed, left_out, not_built, passed
 from controller.bringup.person import Deed, Person
-from controller.hal import DeviceError, TokenReader
+from controller.hal import DeviceError, TokenReader, TokenRefused
+from controller.logic.values import IdToken, IdTokenType
 
 CARD_S = 30.0
 
@@ -45,5 +46,6 @@ async def _card(reader: TokenReader, number: int, name: str, person: Person) -> 
     finally:
         reading.cancel()
         await reader.close()
-    shown = read.value if len(read.value) <= 4 else f"…{read.value[-4:]}"  # a card's number opens doors elsewhere
-    return passed(name, None, f"{read.kind}, {len(read.value)} characters, {shown}", expected)
+    if isinstance(read, TokenRefused):
+        return failed(name, None, f"refused: {read.why}", expected, "another card, or that key of the board file")
+    return passed(name, None, IdToken(read.value, IdTokenType(read.kind)).redacted, expected)

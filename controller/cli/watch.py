@@ -29,7 +29,7 @@ Ends with Ctrl-C, or with exit code 4 when the station goes away.
 
 
 def add(commands: Commands) -> None:
-    parser = command(commands, "watch", "show events as they happen", _EPILOG, _watch)
+    parser = command(commands, "watch", "show events as they happen", _EPILOG, show_events)
     parser.add_argument(
         "--kind", choices=KINDS, metavar="KIND", action="append", help="only events of this kind (may be repeated)"
     )
@@ -37,7 +37,8 @@ def add(commands: Commands) -> None:
     add_json(parser, "print each event as one JSON object a line")
 
 
-def _watch(args: argparse.Namespace) -> int:
+def show_events(args: argparse.Namespace) -> int:
+    """Show them until Ctrl-C. args: config, json and kind, the kinds to show, None: all."""
     # Ctrl-C is how it is meant to end.
     with contextlib.suppress(KeyboardInterrupt):
         _show(args)
@@ -86,6 +87,9 @@ def _what(kind: str, event: Mapping[str, Any]) -> str:
         case "fault":
             detail = f": {event['detail']}" if event.get("detail") else ""
             return f"{event.get('id')} {'RAISED' if event.get('active') else 'cleared'}{detail}"
+        case "token":
+            reader = f"reader {event['reader']}: " if event.get("reader") else ""
+            return f"{reader}{event.get('text', '')}"
         case "limit":
             return f"{event.get('offered_a', 0):.1f} A by {event.get('binding')}: {event.get('why')}"
         case _:

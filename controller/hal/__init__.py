@@ -17,6 +17,7 @@ from controller.hal.ports import (
     PilotDriver,
     PilotReading,
     PilotSense,
+    Presented,
     ProximityReading,
     ProximitySense,
     ResidualCurrent,
@@ -24,6 +25,7 @@ from controller.hal.ports import (
     TemperatureSense,
     TokenRead,
     TokenReader,
+    TokenRefused,
     Watchdog,
 )
 from controller.hal.settings import setting
@@ -47,6 +49,7 @@ __all__ = [
     "PilotDriver",
     "PilotReading",
     "PilotSense",
+    "Presented",
     "ProximityReading",
     "ProximitySense",
     "ResidualCurrent",
@@ -54,6 +57,7 @@ __all__ = [
     "TemperatureSense",
     "TokenRead",
     "TokenReader",
+    "TokenRefused",
     "Watchdog",
     "plateaus_of",
     "setting",

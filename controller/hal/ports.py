@@ -203,11 +203,22 @@ class TokenRead:
     at_s: float
 
 
+@dataclass(frozen=True, slots=True)
+class TokenRefused:
+    """Something was held to a reader that can be no token here. why: for people, what it is and which key would change that."""
+
+    why: str
+    at_s: float
+
+
+Presented = TokenRead | TokenRefused
+
+
 class TokenReader(Protocol):
-    async def read(self) -> TokenRead:
+    async def read(self) -> Presented:
         """Wait for the next presentation: one event each, re-armed after the token was away 1.5 s.
 
-        Cancellation-safe. Raises DeviceGone when the reader vanishes; the next call tries to open it again.
+        A token has 1 to 36 printable ASCII characters. Cancellation-safe. Raises DeviceGone when the reader vanishes; the next call tries to open it again.
         """
 
     async def close(self) -> None: ...

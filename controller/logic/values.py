@@ -56,6 +56,12 @@ class IdToken:
     def same_as(self, other: IdToken | None) -> bool:
         return other is not None and self.value.casefold() == other.value.casefold()
 
+    @property
+    def redacted(self) -> str:
+        """What people may see of it: the whole opens doors elsewhere, and a key code is never shown (C04.FR.04)."""
+        is_told = len(self.value) >= 8 and self.kind is not IdTokenType.KEY_CODE
+        return f"{self.kind}, {len(self.value)} characters" + (f", …{self.value[-4:]}" if is_told else "")
+
 
 class AuthorizationStatus(StrEnum):
     """AuthorizationStatusEnumType of OCPP 2.0.1; 1.6's ConcurrentTx is CONCURRENT_TX."""

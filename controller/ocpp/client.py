@@ -129,7 +129,7 @@ class CsmsClient:
         return self._settings.endpoint
 
     async def authorize(self, id_token: IdToken, evse_id: int | None) -> TokenInfo:
-        """Ask the CSMS. Raises NotOnline; a refusal to answer at all (CALLERROR) is a refusal of the token."""
+        """Ask the CSMS. Raises NotOnline, TokenUnfit; a refusal to answer at all (CALLERROR) is a refusal of the token."""
         conversation = self._online()
         request = conversation.dialect.authorize_request(id_token, evse_id)
         try:

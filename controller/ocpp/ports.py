@@ -22,6 +22,10 @@ class NotOnline(Exception):
     """There is no accepted registration on a live connection, or it went away before the answer came."""
 
 
+class TokenUnfit(Exception):
+    """The protocol of the CSMS has no room for this token, so it cannot be asked about it. The message is for a technician."""
+
+
 @dataclass(frozen=True, slots=True)
 class StatusReport:
     """Status of a connector now. fault_id, info: of the worst active fault, for 1.6's errorCode and info; empty if none.
@@ -152,7 +156,7 @@ class Csms(Protocol):
         """`ocpp1.6` or `ocpp2.0.1`: of the live connection, else of the last one, else the first configured."""
 
     async def authorize(self, id_token: IdToken, evse_id: int | None) -> TokenInfo:
-        """Ask. Raises NotOnline when there is nobody to answer in time."""
+        """Ask. Raises NotOnline when there is nobody to answer in time, TokenUnfit."""
 
     def status_changed(self, evse_id: int, connector_id: int) -> None:
         """The projection may have changed: compare with what was last reported and report (B04, G01)."""

@@ -17,7 +17,7 @@ from controller.logic.authorization import (
 )
 from controller.logic.session_events import AskFor, AuthorizationAnswered, Authorize
 from controller.logic.values import AuthorizationStatus, IdToken, TokenInfo
-from controller.ocpp.ports import Csms, NotOnline
+from controller.ocpp.ports import Csms, NotOnline, TokenUnfit
 from controller.station.settings import Settings
 from controller.store.store import Store
 
@@ -44,6 +44,8 @@ class Authorizer:
                 info = await self._csms.authorize(ask.id_token, evse_id)
             except NotOnline:
                 verdict = judge(ask.id_token, known, is_online=False, rules=rules)
+            except TokenUnfit as error:
+                verdict = Verdict(Answer.REFUSE, why=str(error))
             else:
                 self.learned(ask.id_token, info)
                 verdict = judge_answer(info, rules)

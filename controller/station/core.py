@@ -12,7 +12,7 @@ from typing import Any
 
 from controller.clock import Clock
 from controller.config import BoardConfig, StationConfig
-from controller.hal import DeviceError, EnergyMeter, Indicator, TokenRead, TokenReader
+from controller.hal import DeviceError, EnergyMeter, Indicator, Presented, TokenReader, TokenRefused
 from controller.logic import session_events as to
 from controller.logic.evse import EvseFacts, LimitContact, PlugState
 from controller.logic.faults import FAULTS
@@ -344,16 +344,23 @@ class Core:
                     problems[place] = ""
                     self.events.emit("fault", id="reader_lost", active=False, evse=evse_id)
                 self._note_readers()
-                self._token_read(read, evse_id)
+                self._presented(read, place, evse_id)
         finally:
             await reader.close()
 
     def _note_readers(self) -> None:
         self.book.stands(None, ["reader_lost"] if any(self.reader_problems) else [])
 
-    def _token_read(self, read: TokenRead, evse_id: int | None) -> None:
-        token = IdToken(read.value, IdTokenType(read.kind))
-        self.events.emit("token", evse=evse_id, text="presented")
+    def _presented(self, event: Presented, place: int, evse_id: int | None) -> None:
+        """Take what was held to a reader. place: the reader's in the board file, from 0."""
+        if isinstance(event, TokenRefused):
+            text = f"refused: {event.why}"
+            _log.info("reader %d: token: %s", place + 1, text)
+            self.last_token = LastToken(evse_id, text, self.clock.monotonic(), is_refused=True)
+            self.events.emit("token", evse=evse_id, text=text, reader=place + 1)
+            return
+        token = IdToken(event.value, IdTokenType(event.kind))
+        self.events.emit("token", evse=evse_id, text=f"presented: {token.redacted}", reader=place + 1)
         self.place_of(token, evse_id).post(to.TokenPresented(token))
 
     def place_of(self, token: IdToken, evse_id: int | None) -> Runner:

@@ -52,6 +52,13 @@ class Pn532Peer:
         self._last_answer = b""
         self._answers.clear()
 
+    def glitch(self) -> None:
+        """Lose what was set, as after a dip of the supply that leaves the chip awake: no SAM, tries without end."""
+        self._is_configured = False
+        self._tries = _FOR_EVER
+        self._searching_until = None
+        self._answers.clear()
+
     def receive(self, data: bytes, now: float) -> None:
         self._buffer += data
         if not self._is_awake:

@@ -1,6 +1,7 @@
-"""An RDM6300 on the far end of a serial line: it sends the tag that is held to it again and again, and hears nothing.
+"""An RDM6300 on the far end of a serial line: it sends the tag that is held to it again and again, or a few times, and hears nothing.
 
-Source: Seeed Studio, 125 kHz RFID module data sheet (unverified): STX, ten hex digits, two of their XOR, ETX.
+Source: Seeed Studio, 125 kHz RFID module data sheet (unverified): STX, ten hex digits, two of their XOR, ETX. Users report two kinds of
+modules (unverified): one repeats while the tag is there, the other sends it two to five times when it comes and is then quiet.
 """
 
 from __future__ import annotations
@@ -19,14 +20,17 @@ def frame_of(tag: bytes) -> bytes:
 
 
 class Rdm6300Peer:
-    """held: the tag that is held to it now, five bytes."""
+    """held: the tag that is held to it now, five bytes. times: how often it sends one, None: as long as it is there."""
 
-    def __init__(self, held: Callable[[], bytes | None]) -> None:
+    def __init__(self, held: Callable[[], bytes | None], times: int | None = None) -> None:
         self._held = held
+        self._times = times
+        self._sent = 0
         self._due: float | None = None
 
     def field_changed(self, now: float) -> None:
         self._due = now if self._held() is not None else None
+        self._sent = 0
 
     def receive(self, data: bytes, now: float) -> None:
         pass
@@ -38,5 +42,6 @@ class Rdm6300Peer:
         tag = self._held()
         if self._due is None or now < self._due or tag is None:
             return b""
-        self._due = now + REPEATS_S
+        self._sent += 1
+        self._due = now + REPEATS_S if self._times is None or self._sent < self._times else None
         return frame_of(tag)

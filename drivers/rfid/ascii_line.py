@@ -1,115 +1,60 @@
-"""A card or code reader that sends a line of text for each token (family reader)."""
+"""A card or code reader that sends a line of text for each token (family reader).
+
+A line ends with CR, LF, ETX or silence. Many readers can be set to what they send; what is best is hex digits, UID byte 0 first.
+Wiring: readers with RS-232 levels (±5 to ±12 V) want a level converter or an RS-232 adapter on USB: the Pi's pins take 3.3 V and no
+more. TX of the reader goes to RX of the Pi; without an answer the reader's RX stays free. Usual is 9600 baud 8N1. Name the port by
+/dev/serial/by-path: that stays when another adapter is plugged in first.
+"""
 
 from __future__ import annotations
 
-import logging
-import re
-from collections import deque
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from controller.hal import DeviceError, TokenRead, setting
-from controller.logic.values import IdTokenType
+from controller.hal import Presented, setting
 from drivers.bus import Buses
 from drivers.bus.serial_port import SerialPort
 from drivers.rfid.line_parser import Line, LineParser
-from drivers.rfid.presence import Presence
-from drivers.rfid.spelling import CASES, RADIXES, Spelling
-
-_HEX = re.compile(r"(?:[0-9A-Fa-f]{2}){4,10}")  # 8 to 20 digits: UIDs of 4 to 10 bytes
-_UID_LENGTHS = (4, 7, 8, 10)
-_LONGEST_TOKEN = 36  # characters of an idToken in OCPP 2.x
-
-log = logging.getLogger(__name__)
+from drivers.rfid.line_tokens import LineSettings, token_of_line
+from drivers.rfid.listener import Listener
 
 
 class AsciiLine:
     """Takes lines that end in CR or LF or with silence."""
 
     @dataclass(frozen=True)
-    class Settings:
+    class Settings(LineSettings):
         port: str = setting("Serial port of the reader, best by /dev/serial/by-path.")
         baud: int = setting("Line speed.", default=9600, low=300, high=921600)
-        content: str = setting(
-            "What a line holds: `text` any printable token, `hex` a UID of 8 to 20 digits, `decimal` a UID as a number.",
-            default="text",
-            choices=("text", "hex", "decimal"),
-        )
         idle_s: float = setting("Silence that ends a line without CR or LF.", default=0.1, low=0.05, high=1, unit="s")
-        token_type: str = setting(
-            "idToken type in OCPP 2.x.", default="Local", choices=tuple(kind.value for kind in IdTokenType)
-        )
-        case: str = setting("Case of a UID's hex digits.", default="upper", choices=CASES)
-        reverse: bool = setting("Last UID byte first.", default=False)
-        prefix: str = setting("Text put before every token.", default="")
-        radix: int = setting(
-            "How a UID is written. 16: hex digits. 10: one decimal number.", default=16, choices=RADIXES
-        )
 
     def __init__(self, settings: Settings, buses: Buses, where: str) -> None:
-        self._settings = settings
-        self._device = f"line reader on {settings.port} of {where}"
-        self._monotonic = buses.monotonic
-        self._port = SerialPort(settings.port, settings.baud, self._device, buses.monotonic)
-        self._parser = LineParser(settings.idle_s)
-        self._lines: deque[Line] = deque()
-        self._presence = Presence()
-        self._spelling = Spelling(settings.case, settings.reverse, settings.prefix, settings.radix)
+        device = f"line reader on {settings.port} of {where}"
+        port = SerialPort(settings.port, settings.baud, device, buses.monotonic)
+        self._listener = Listener(port, LineTokens(settings, settings.idle_s), buses.monotonic)
 
-    async def read(self) -> TokenRead:
-        try:
-            if not self._port.is_open:
-                self._parser.reset()
-                self._port.open()
-            while True:
-                while self._lines:
-                    line = self._lines.popleft()
-                    token = self.token_of(line.text)
-                    if token is not None and self._presence.is_new(token, line.at_s):
-                        return TokenRead(token, self._settings.token_type, line.at_s)
-                await self._gather()
-        except DeviceError:
-            self._port.close()
-            raise
+    async def read(self) -> Presented:
+        return await self._listener.read()
 
     async def close(self) -> None:
-        self._port.close()
-
-    async def _gather(self) -> None:
-        deadline = self._parser.deadline()
-        timeout_s = None if deadline is None else max(0.0, deadline - self._monotonic())
-        chunk = await self._port.receive(timeout_s)
-        if chunk is None:
-            self._lines.extend(self._parser.on_deadline(self._monotonic()))
-        else:
-            self._lines.extend(self._parser.feed(chunk.data, chunk.at_s))
-
-    def token_of(self, text: str) -> str | None:
-        """Return a line's idToken, or None (and a log entry without the text) when it cannot be one."""
-        return token_of_line(text, self._settings.content, self._spelling, self._device)
+        await self._listener.close()
 
 
-def token_of_line(text: str, content: str, spelling: Spelling, device: str) -> str | None:
-    """Return what a line of text is as an idToken. content: `text`, `hex` or `decimal`. None and a log entry where it is none."""
-    uid = _uid_of(text, content)
-    if content == "text":
-        token = spelling.prefix + text
-    elif uid is None:
-        log.warning("%s: a line of %d characters is no %s UID", device, len(text), content)
-        return None
-    else:
-        token = spelling.of(uid)
-    if len(token) > _LONGEST_TOKEN:
-        log.warning("%s: a token of %d characters is longer than %d", device, len(token), _LONGEST_TOKEN)
-        return None
-    return token
+class LineTokens:
+    """Bytes in, the tokens of their lines out."""
 
+    def __init__(self, settings: LineSettings, idle_s: float) -> None:
+        self._settings = settings
+        self._lines = LineParser(idle_s)
+        self.deadline = self._lines.deadline
+        self.reset = self._lines.reset
 
-def _uid_of(text: str, content: str) -> bytes | None:
-    if content == "hex" and _HEX.fullmatch(text):
-        return bytes.fromhex(text)
-    if content == "decimal" and text.isdecimal() and text.isascii():
-        number = int(text)
-        for length in _UID_LENGTHS:
-            if number < 1 << 8 * length:
-                return number.to_bytes(length, "big")
-    return None
+    def feed(self, data: bytes, at_s: float) -> Iterator[Presented]:
+        return self._tokens(self._lines.feed(data, at_s))
+
+    def on_deadline(self, now: float) -> Iterator[Presented]:
+        return self._tokens(self._lines.on_deadline(now))
+
+    def _tokens(self, lines: Iterable[Line]) -> Iterator[Presented]:
+        for line in lines:
+            yield token_of_line(line.text, line.at_s, self._settings)

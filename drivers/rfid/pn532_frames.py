@@ -21,6 +21,8 @@ LIST_ONE_TYPE_A_TARGET = bytes.fromhex("4a0100")
 _TO_CHIP, _FROM_CHIP = 0xD4, 0xD5
 _START = b"\x00\xff"
 _UID_LENGTHS = (4, 7, 10)
+_ONE_TARGET = b"\x01\x01"  # how many, and its number
+_CASCADE_TAG = 0x88  # ISO/IEC 14443-3: what stands where a longer UID goes on; no single UID begins so
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,11 +126,14 @@ def uid_of(data: bytes) -> bytes | None:
         raise MalformedTarget("an empty target list")
     if data[0] == 0:
         return None
-    if len(data) < 6 or data[5] not in _UID_LENGTHS or len(data) < 6 + data[5]:
+    if len(data) < 6 or data[:2] != _ONE_TARGET or data[5] not in _UID_LENGTHS or len(data) < 6 + data[5]:
         raise MalformedTarget(f"a target without a UID of 4, 7 or 10 bytes: {data.hex()}")
-    return data[6 : 6 + data[5]]
+    uid = data[6 : 6 + data[5]]
+    if len(uid) == 4 and uid[0] == _CASCADE_TAG:
+        raise MalformedTarget(f"the first half of a longer UID: {data.hex()}")
+    return uid
 
 
-def is_random(uid: bytes) -> bool:
-    """Say whether a UID is made up anew each time, as phones do (ISO/IEC 14443-3: four bytes, the first is 08)."""
-    return len(uid) == 4 and uid[0] == 0x08
+def firmware_of(data: bytes) -> str:
+    """Return what a GetFirmwareVersion answer (IC, version, revision, support) tells a technician."""
+    return f"PN5{data[0]:02x}, firmware {data[1]}.{data[2]}" if len(data) >= 3 else "firmware unknown"

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
+from controller.hal import Presented, TokenRefused
+from controller.logic.values import IdTokenType
+from drivers.rfid.spelling import Spelling, presented
+
 REARM_S = 1.5  # a token that was away this long is presented anew
 
 
@@ -21,3 +27,46 @@ class Presence:
     def skip(self, seconds: float) -> None:
         """Nobody looked for so long: that time does not count as absence."""
         self._last_seen_s = {token: seen_s + seconds for token, seen_s in self._last_seen_s.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Tag:
+    """What a reader found in its field. uid: whole, byte 0 first."""
+
+    uid: bytes
+    kind: IdTokenType
+
+    @property
+    def is_random(self) -> bool:
+        """Whether its UID is made up anew each time, as phones do (ISO/IEC 14443-3: four bytes, the first is 08)."""
+        return self.kind is IdTokenType.ISO14443 and len(self.uid) == 4 and self.uid[0] == 0x08
+
+
+class Sightings:
+    """What a reader that is asked found, look by look. Time in which it could not be asked is no absence."""
+
+    def __init__(self, spelling: Spelling, accept_random_uid: bool, where: str) -> None:
+        """where: the section whose key takes random UIDs, for people."""
+        self._spelling = spelling
+        self._accept_random_uid = accept_random_uid
+        self._where = where
+        self._presence = Presence()
+        self._looked_s: float | None = None
+        self._is_interrupted = False
+
+    def interrupt(self) -> None:
+        """Until the next look nobody knows what was there."""
+        self._is_interrupted = True
+
+    def saw(self, tag: Tag | None, now: float) -> Presented | None:
+        """Take what one look found, at most one tag; return what is newly presented."""
+        if self._is_interrupted and self._looked_s is not None:
+            self._presence.skip(now - self._looked_s)
+        self._is_interrupted, self._looked_s = False, now
+        # A phone may change its UID while it is held: that is still one presentation.
+        if tag is None or not self._presence.is_new("random" if tag.is_random else tag.uid.hex(), now):
+            return None
+        if tag.is_random and not self._accept_random_uid:
+            why = f"a random UID, as phones and passports have, another each time (accept_random_uid in {self._where} takes it)"
+            return TokenRefused(why, now)
+        return presented(self._spelling.of(tag.uid), tag.kind, now)

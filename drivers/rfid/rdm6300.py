@@ -1,10 +1,13 @@
 """RDM6300 and its kin: 125 kHz EM4100 tags, sent by themselves as 14 characters (family reader).
 
-A frame is STX, ten hex digits (version byte and four id bytes), two of their XOR, ETX, at 9600 baud 8N1, again and again while the tag
-is held. Such a tag is copied for the price of a coffee: its tokens are of type `Local` unless the board says otherwise.
+A frame is STX, ten hex digits (version byte and four id bytes), two of their XOR, ETX, at 9600 baud 8N1. Some modules send it again and
+again while the tag is held, others a few times when it comes and then not until it is back: those cannot tell how long it stays. Such a tag
+is copied for the price of a coffee: its tokens are of type `Local` unless the board says otherwise.
 
-Wiring: the module wants 5 V; its TX is 5 V too: a divider (1k8 / 3k3) in front of the Pi's 3.3 V RX, or a USB adapter.
-Source: Seeed Studio, 125 kHz RFID module data sheet (unverified).
+Wiring: the module wants 5 V (a Pi's 3.3 V pin does not do) and its TX, pin 1 of P1, is 5 V too on most of them: a divider, 1.8 kΩ in the
+line and 3.3 kΩ from the Pi's RX to ground, or a USB adapter that takes 5 V. Its RX stays free. The antenna wants some centimetres from
+metal and from another reader's. Name the port by /dev/serial/by-path; on the Pi's own pins 14 and 15 the console must be off.
+Source: Seeed Studio, 125 kHz RFID module data sheet (unverified); the two kinds of repeating: reports of users (unverified).
 """
 
 from __future__ import annotations
@@ -12,12 +15,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from controller.hal import TokenRead, setting
-from controller.logic.values import IdTokenType
+from controller.hal import Presented, setting
 from drivers.bus import Buses
 from drivers.bus.serial_port import SerialPort
 from drivers.rfid.listener import Listener
-from drivers.rfid.spelling import CASES, RADIXES, Spelling
+from drivers.rfid.spelling import NUMBERS, TOKEN_TYPES, WHOLE, Spelling, UidSettings, presented
 
 _STX, _ETX = 0x02, 0x03
 _FRAME = 14
@@ -62,33 +64,43 @@ class Rdm6300:
     """Reports each tag that is held to it."""
 
     @dataclass(frozen=True)
-    class Settings:
+    class Settings(UidSettings):
         port: str = setting("Serial port of the reader, best by /dev/serial/by-path.")
         baud: int = setting("Line speed.", default=9600, low=1200, high=115200)
-        with_version: bool = setting(
-            "Whether the token has all five bytes; the number printed on a tag is that of the last four.", default=True
+        number: str = setting(
+            "What the token is. `whole`: all five bytes. `last4`: without the version byte. As printed on a tag: `10-digit`, "
+            "the last four as a decimal number; `wiegand26`, three digits of site code and five of card number.",
+            default=WHOLE,
+            choices=NUMBERS,
         )
-        token_type: str = setting(
-            "idToken type in OCPP 2.x.", default="Local", choices=tuple(kind.value for kind in IdTokenType)
-        )
-        case: str = setting("Case of hex digits.", default="upper", choices=CASES)
-        reverse: bool = setting("Last byte first.", default=False)
-        prefix: str = setting("Text put before every token.", default="", high=16)
-        radix: int = setting("16: hex digits. 10: one decimal number.", default=16, choices=RADIXES)
+        token_type: str = setting("idToken type in OCPP 2.x.", default="Local", choices=TOKEN_TYPES)
 
     def __init__(self, settings: Settings, buses: Buses, where: str) -> None:
-        self._settings = settings
-        self._parser = Em4100Parser()
-        self._spelling = Spelling(settings.case, settings.reverse, settings.prefix, settings.radix)
         port = SerialPort(settings.port, settings.baud, f"RDM6300 on {settings.port} of {where}", buses.monotonic)
-        self._listener = Listener(port, self._tokens, self._parser.reset, settings.token_type)
+        self._listener = Listener(port, _Tokens(settings), buses.monotonic)
 
-    async def read(self) -> TokenRead:
+    async def read(self) -> Presented:
         return await self._listener.read()
 
     async def close(self) -> None:
         await self._listener.close()
 
-    def _tokens(self, data: bytes, at_s: float) -> Iterator[tuple[str, float]]:
-        for tag in self._parser.feed(data):
-            yield self._spelling.of(tag if self._settings.with_version else tag[1:]), at_s
+
+class _Tokens:
+    """Bytes in, tokens out."""
+
+    def __init__(self, settings: Rdm6300.Settings) -> None:
+        self._settings = settings
+        self._spelling = Spelling.by(settings)
+        self._tags = Em4100Parser()
+        self.reset = self._tags.reset
+
+    def feed(self, data: bytes, at_s: float) -> Iterator[Presented]:
+        for tag in self._tags.feed(data):
+            yield presented(self._spelling.of_tag(tag, self._settings.number), self._settings.token_type, at_s)
+
+    def deadline(self) -> float | None:
+        return None
+
+    def on_deadline(self, now: float) -> Iterator[Presented]:
+        return iter(())

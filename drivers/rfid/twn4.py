@@ -1,7 +1,13 @@
 """Elatec TWN4 with its simple protocol: it is asked, and answers a line of hex (family reader).
 
 Asked `050010` (search a tag, at most 16 bytes of id), it answers `0001 type bits length id…`, or `0000` while no tag is there; each line
-ends with CR. Source: Elatec TWN4 API reference, "Simple Protocol" (unverified).
+ends with CR. Which kinds of tag it looks for is set in the reader (AppBlaster); 125 kHz tags and others that are copied easily are
+tokens of type `Local`.
+
+Wiring: on USB it is a serial port (CDC) whose speed does not matter; it wants the firmware with the simple protocol, not the one that
+plays a keyboard (type `keyboard` reads that one). The modules' UART is 3.3 V, 9600 baud 8N1, fit for the Pi's pins; supply 5 V.
+Name the port by /dev/serial/by-path.
+Source: Elatec TWN4 API reference, "Simple Protocol", and its header of tag types (both unverified).
 """
 
 from __future__ import annotations
@@ -10,31 +16,26 @@ import asyncio
 import logging
 from dataclasses import dataclass
 
-from controller.hal import DeviceError, DeviceSilent, TokenRead, setting
+from controller.hal import DeviceError, DeviceSilent, Presented, setting
 from controller.logic.values import IdTokenType
 from drivers.bus import Buses
 from drivers.bus.serial_port import SerialPort
-from drivers.rfid.pn532_frames import is_random
-from drivers.rfid.presence import Presence
-from drivers.rfid.spelling import CASES, RADIXES, Spelling
+from drivers.rfid.presence import Sightings, Tag
+from drivers.rfid.spelling import Spelling, UidSettings
 
 SEARCH_TAG = b"050010\r"
 _LONGEST = 64  # characters of an answer; more is noise
 _TRIES = 3
 _ANSWER_S = 0.5
+_TYPE_A, _TYPE_B, _ISO15693 = 0x80, 0x81, 0x82
 _KINDS = {
-    0x80: IdTokenType.ISO14443,
-    0x81: IdTokenType.ISO14443,
-    0x82: IdTokenType.ISO15693,
-}  # else: a local technology
+    _TYPE_A: IdTokenType.ISO14443,
+    _TYPE_B: IdTokenType.ISO14443,
+    _ISO15693: IdTokenType.ISO15693,
+}  # else: a technology without a word of its own in OCPP
+_UID_LENGTHS = {_TYPE_A: (4, 7, 10), _ISO15693: (8,)}
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Tag:
-    uid: bytes
-    kind: IdTokenType
 
 
 class Malformed(ValueError):
@@ -55,6 +56,8 @@ def tag_of(line: bytes) -> Tag | None:
     uid = answer[5:]
     if length != len(uid) or not 0 <= 8 * length - bits < 8:
         raise Malformed(f"{bits} bits in {length} bytes, {len(uid)} came")
+    if length not in _UID_LENGTHS.get(kind, (length,)):
+        raise Malformed(f"a UID of {length} bytes for a tag of type {kind:02x}")
     return Tag(uid, _KINDS.get(kind, IdTokenType.LOCAL))
 
 
@@ -62,54 +65,38 @@ class Twn4:
     """Asks for a tag while somebody waits for one."""
 
     @dataclass(frozen=True)
-    class Settings:
-        port: str = setting("Serial port of the reader, best by /dev/serial/by-id.")
+    class Settings(UidSettings):
+        port: str = setting("Serial port of the reader, best by /dev/serial/by-path.")
         baud: int = setting("Line speed; a reader on USB does not mind.", default=9600, low=1200, high=115200)
         poll_s: float = setting("Pause between two looks.", default=0.15, low=0.02, high=1, unit="s")
-        accept_random_uid: bool = setting("Accept UIDs that change with every presentation.", default=False)
-        case: str = setting("Case of hex digits.", default="upper", choices=CASES)
-        reverse: bool = setting("Last UID byte first.", default=False)
-        prefix: str = setting("Text put before every token.", default="", high=16)
-        radix: int = setting("16: hex digits. 10: one decimal number.", default=16, choices=RADIXES)
+        accept_random_uid: bool = setting(
+            "Accept UIDs that change with every presentation (phones, passports).", default=False
+        )
 
     def __init__(self, settings: Settings, buses: Buses, where: str) -> None:
         self._settings = settings
         self._device = f"TWN4 on {settings.port} of {where}"
         self._monotonic = buses.monotonic
         self._port = SerialPort(settings.port, settings.baud, self._device, buses.monotonic)
-        self._presence = Presence()
-        self._spelling = Spelling(settings.case, settings.reverse, settings.prefix, settings.radix)
-        self._looked_until_s: float | None = None
+        self._sightings = Sightings(Spelling.by(settings), settings.accept_random_uid, where)
 
-    async def read(self) -> TokenRead:
-        if self._looked_until_s is not None:
-            self._presence.skip(self._monotonic() - self._looked_until_s)
+    async def read(self) -> Presented:
+        self._sightings.interrupt()  # nobody looked since the last call
         try:
             if not self._port.is_open:
                 self._port.open()
             while True:
                 tag = await self._search()
-                token = self._new_token(tag) if tag is not None else None
-                if token is not None:
-                    return token
+                event = self._sightings.saw(tag, self._monotonic())
+                if event is not None:
+                    return event
                 await asyncio.sleep(self._settings.poll_s)
         except DeviceError:
             self._port.close()
             raise
-        finally:
-            self._looked_until_s = self._monotonic()
 
     async def close(self) -> None:
         self._port.close()
-
-    def _new_token(self, tag: Tag) -> TokenRead | None:
-        now = self._monotonic()
-        if not self._presence.is_new(tag.uid.hex(), now):
-            return None
-        if tag.kind is IdTokenType.ISO14443 and is_random(tag.uid) and not self._settings.accept_random_uid:
-            log.info("%s: a random UID (a phone?) was ignored; accept_random_uid would take it", self._device)
-            return None
-        return TokenRead(self._spelling.of(tag.uid), tag.kind, now)
 
     async def _search(self) -> Tag | None:
         """Ask once, again after a line that is no answer. Raises DeviceGone, DeviceSilent."""
@@ -118,12 +105,12 @@ class Twn4:
             self._port.discard()
             self._port.send(SEARCH_TAG)
             line, heard = await self._line()
-            if line is None:
-                continue
             try:
-                return tag_of(line)
+                if line is not None:
+                    return tag_of(line)
             except Malformed as error:
                 log.debug("%s: %s", self._device, error)
+            self._sightings.interrupt()
         problem = "does not answer" if not heard else "answers something else"
         hint = f"the simple protocol's firmware in the reader, {self._settings.baud} baud, TX and RX"
         raise DeviceSilent(self._device, problem, f"check {hint}")

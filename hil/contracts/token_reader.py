@@ -7,7 +7,7 @@ from typing import Protocol
 
 import pytest
 
-from controller.hal import DeviceError, DeviceGone, TokenRead, TokenReader
+from controller.hal import DeviceError, DeviceGone, TokenRead, TokenReader, TokenRefused
 
 
 class ReaderRig(Protocol):
@@ -32,7 +32,17 @@ LONG_ENOUGH_S = 0.3  # for several looks of a polling reader
 
 
 async def next_token(rig: ReaderRig) -> TokenRead:
-    return await asyncio.wait_for(rig.reader.read(), PATIENCE_S)
+    event = await asyncio.wait_for(rig.reader.read(), PATIENCE_S)
+    assert isinstance(event, TokenRead), event
+    assert 0 < len(event.value) <= 36 and event.value.isascii() and event.value.isprintable()
+    return event
+
+
+async def next_refusal(rig: ReaderRig) -> TokenRefused:
+    event = await asyncio.wait_for(rig.reader.read(), PATIENCE_S)
+    assert isinstance(event, TokenRefused), event
+    assert event.why and "\n" not in event.why
+    return event
 
 
 async def reads_nothing(rig: ReaderRig) -> bool:
@@ -103,6 +113,18 @@ class TokenReaderContract:
         rig.plug()
         await rig.hold(rig.tokens[0])
         assert (await next_token(rig)).value == rig.tokens[0]
+
+    async def test_a_token_that_stays_over_an_outage_is_one_event(self, rig: ReaderRig) -> None:
+        await rig.hold(rig.tokens[0])
+        await next_token(rig)
+        rig.unplug()
+        with pytest.raises(DeviceGone):
+            await next_token(rig)
+        rig.pass_time(60)
+        rig.plug()
+        assert await reads_nothing(rig)
+        await rig.hold(rig.tokens[1])
+        assert (await next_token(rig)).value == rig.tokens[1]
 
     async def test_an_error_is_one_line_that_names_the_device(self, rig: ReaderRig) -> None:
         rig.unplug()

@@ -101,7 +101,8 @@ def test_a_file_descriptor_that_cannot_be_used_is_wrong_usage(
 
 
 @pytest.mark.parametrize(
-    "arguments", [["status"], ["why"], ["watch"], ["clear", "1"], ["faults"], ["contactor"], ["bench", "state"]]
+    "arguments",
+    [["status"], ["why"], ["watch"], ["clear", "1"], ["faults"], ["contactor"], ["bench", "state"], ["card", "watch"]],
 )
 def test_without_a_station_it_says_how_to_start_that_one(
     pilotline: Pilotline, tmp_path: Path, arguments: list[str]

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drivers.bus import Buses
+from controller.hal import TokenRead, TokenRefused
+from controller.logic.values import IdTokenType
 from drivers.rfid.ascii_line import AsciiLine
 from drivers.rfid.line_parser import Line, LineParser
+from drivers.rfid.line_tokens import token_of_line
 from drivers.rfid.pn532_frames import (
     ACK_FRAME,
     FEW_ACTIVATION_RETRIES,
@@ -25,10 +29,10 @@ from drivers.rfid.pn532_frames import (
     Response,
     SyntaxRefused,
     command_frame,
-    is_random,
+    firmware_of,
     uid_of,
 )
-from drivers.rfid.presence import Presence
+from drivers.rfid.presence import Presence, Sightings, Tag
 from drivers.rfid.spelling import Spelling
 from tests.drivers.fuzzing import fuzzed
 
@@ -119,7 +123,20 @@ def test_the_uid_is_found_whole(answer: str, uid: str | None) -> None:
     assert (found.hex() if found else None) == uid
 
 
-@pytest.mark.parametrize("answer", ["", "01", "0101000408", "010100040805a1b2c3d4e5", "010100040807a1b2c3"])
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "",
+        "01",
+        "27",
+        "0101000408",
+        "010100040805a1b2c3d4e5",
+        "010100040807a1b2c3",
+        "0201000408" + "04a1b2c3d4",
+        "010100440004" + "8804a1b2",
+    ],
+    ids=["empty", "cut", "an error code", "no UID", "5 bytes", "cut UID", "two targets", "half of a long UID"],
+)
 def test_a_target_that_contradicts_itself_is_no_card(answer: str) -> None:
     with pytest.raises(MalformedTarget):
         uid_of(bytes.fromhex(answer))
@@ -129,7 +146,32 @@ def test_a_target_that_contradicts_itself_is_no_card(answer: str) -> None:
     ("uid", "random"), [("08a1b2c3", True), ("04a1b2c3", False), ("08a1b2c3d4e5f6", False), ("a108b2c3", False)]
 )
 def test_only_four_bytes_that_start_with_08_are_random(uid: str, random: bool) -> None:
-    assert is_random(bytes.fromhex(uid)) is random
+    assert Tag(bytes.fromhex(uid), IdTokenType.ISO14443).is_random is random
+
+
+@pytest.mark.parametrize(("data", "text"), [("32010607", "PN532, firmware 1.6"), ("32", "firmware unknown")])
+def test_the_firmware_is_told_to_the_technician(data: str, text: str) -> None:
+    assert firmware_of(bytes.fromhex(data)) == text
+
+
+@fuzzed()
+@given(st.sampled_from([4, 7, 10]), st.binary(min_size=10, max_size=10), st.integers(0, 40), st.integers(1, 255))
+def test_a_frame_with_a_wrong_byte_never_names_another_card(length: int, uid: bytes, where: int, flip: int) -> None:
+    body = bytes.fromhex("d54b0101000408") + bytes([length]) + uid[:length]
+    frame = bytearray(b"\x00\x00\xff" + bytes([len(body), -len(body) & 0xFF]) + body + bytes([-sum(body) & 0xFF, 0]))
+    frame[where % len(frame)] ^= flip
+    for found in FrameParser().feed(bytes(frame)):
+        assert not isinstance(found, Response) or found == Response(0x4B, body[2:])
+
+
+@fuzzed()
+@given(st.binary(max_size=40))
+def test_any_target_list_is_a_whole_uid_or_refused(data: bytes) -> None:
+    try:
+        uid = uid_of(data)
+    except MalformedTarget:
+        return
+    assert uid is None or (len(uid) == data[5] and data[6:].startswith(uid))
 
 
 # --- lines ---------------------------------------------------------------------------------------------------------------
@@ -214,7 +256,24 @@ LINE_OPTIONS: list[tuple[dict[str, object], str, str | None]] = [
 @pytest.mark.parametrize(("options", "text", "token"), LINE_OPTIONS, ids=str)
 def test_a_line_becomes_a_token_as_the_options_say(options: dict[str, object], text: str, token: str | None) -> None:
     settings = AsciiLine.Settings(port="/dev/null", **options)  # type: ignore[arg-type]
-    assert AsciiLine(settings, Buses((), ()), "test").token_of(text) == token
+    event = token_of_line(text, 1.0, settings)
+    if token is not None:
+        assert event == TokenRead(token, "Local", 1.0)
+    else:
+        assert isinstance(event, TokenRefused)
+        assert f"{len(text)} characters" in event.why or "OCPP carries" in event.why
+
+
+@fuzzed()
+@given(
+    st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1, max_size=64),
+    st.sampled_from(["hex", "decimal"]),
+)
+def test_any_line_is_its_own_number_or_refused(text: str, content: str) -> None:
+    event = token_of_line(text, 1.0, AsciiLine.Settings(port="/dev/null", content=content))
+    if isinstance(event, TokenRead):
+        assert int(event.value, 16) == int(text, 16 if content == "hex" else 10)
+        assert len(event.value) in (8, 10, 12, 14, 16, 18, 20)
 
 
 # --- presentations and spellings -----------------------------------------------------------------------------------------
@@ -248,3 +307,94 @@ def test_time_when_nobody_looked_is_no_absence() -> None:
 @pytest.mark.parametrize("uid", ["04a1b2c3", "04a1b2c3d4e5f6", "04a1b2c3d4e5f6071829"])
 def test_a_uid_is_upper_hex_byte_0_first(uid: str) -> None:
     assert Spelling().of(bytes.fromhex(uid)) == uid.upper()
+
+
+@pytest.mark.parametrize(
+    ("options", "uid", "token"),
+    [
+        ({"case": "lower"}, "04A1B2C3", "04a1b2c3"),
+        ({"reverse": True}, "04A1B2C3D4E5F6", "F6E5D4C3B2A104"),
+        ({"prefix": "PL-"}, "04A1B2C3", "PL-04A1B2C3"),
+        ({"radix": 10}, "04A1B2C3", "77705923"),
+        ({"radix": 10}, "04A1B2C3D4E5F6", "1303689068602870"),
+        ({"radix": 10, "reverse": True, "prefix": "N"}, "04A1B2C3", "N3283263748"),
+        ({"radix": 10}, "00000000", "0"),
+    ],
+    ids=str,
+)
+def test_the_options_spell_a_uid(options: dict[str, Any], uid: str, token: str) -> None:
+    assert Spelling(**options).of(bytes.fromhex(uid)) == token
+
+
+# As printed on a tag that is read as 0B008AD43D: 0009098301 138,54333.
+@pytest.mark.parametrize(
+    ("options", "number", "token"),
+    [
+        ({}, "whole", "0B008AD43D"),
+        ({"radix": 10}, "whole", "47253738557"),
+        ({}, "last4", "008AD43D"),
+        ({"radix": 10}, "last4", "9098301"),
+        ({}, "10-digit", "0009098301"),
+        ({}, "wiegand26", "13854333"),
+        ({"prefix": "EM"}, "wiegand26", "EM13854333"),
+        ({"reverse": True}, "last4", "3DD48A00"),
+        ({"reverse": True}, "10-digit", "1037339136"),
+        ({"reverse": True}, "wiegand26", "06154410"),
+    ],
+    ids=str,
+)
+def test_a_125_khz_tag_is_spelled_as_it_is_printed(options: dict[str, Any], number: str, token: str) -> None:
+    assert Spelling(**options).of_tag(bytes.fromhex("0B008AD43D"), number) == token
+
+
+@pytest.mark.parametrize("prefix", ["\n", "é", "a\x00"])
+def test_a_prefix_that_no_token_may_have_is_a_mistake(prefix: str) -> None:
+    with pytest.raises(ValueError, match="'prefix' must be of printable ASCII"):
+        AsciiLine.Settings(port="/dev/null", prefix=prefix)
+
+
+# --- what a reader that is asked saw -------------------------------------------------------------------------------------
+
+CARD, OTHER = (Tag(bytes.fromhex(uid), IdTokenType.ISO14443) for uid in ("04A1B2C3", "04A1B2C3D4E5F6"))
+PHONE, SAME_PHONE = (Tag(bytes.fromhex(uid), IdTokenType.ISO14443) for uid in ("08A1B2C3", "08FFEEDD"))
+
+
+def events(looks: list[tuple[float, Tag | str | None]], accept_random_uid: bool = False) -> list[tuple[float, str]]:
+    """Return time and token of each event; of a refused one, its first words. A look `?` is one that failed."""
+    sightings, found = Sightings(Spelling(), accept_random_uid, "b.toml [reader.1]"), []
+    for at_s, look in looks:
+        if isinstance(look, str):
+            sightings.interrupt()
+        elif event := sightings.saw(look, at_s):
+            assert event.at_s == at_s
+            found.append((at_s, event.value if isinstance(event, TokenRead) else event.why[:12]))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("looks", "found"),
+    [
+        ([(0, CARD), (1, CARD), (2, CARD)], [(0, "04A1B2C3")]),
+        ([(0, CARD), (0.5, None), (1.4, CARD)], [(0, "04A1B2C3")]),
+        ([(0, CARD), (0.5, None), (1.6, CARD)], [(0, "04A1B2C3"), (1.6, "04A1B2C3")]),
+        ([(0, CARD), (0.2, "?"), (60, CARD), (61, CARD)], [(0, "04A1B2C3")]),
+        ([(0, CARD), (0.2, "?"), (60, None), (61.6, CARD)], [(0, "04A1B2C3"), (61.6, "04A1B2C3")]),
+        ([(0, CARD), (0.2, OTHER), (0.4, CARD), (0.6, OTHER)], [(0, "04A1B2C3"), (0.2, "04A1B2C3D4E5F6")]),
+        ([(0, PHONE), (0.2, PHONE), (0.4, SAME_PHONE)], [(0, "a random UID")]),
+    ],
+    ids=["stays", "short absence", "anew", "outage", "gone in an outage", "two cards in turn", "a phone"],
+)
+def test_one_event_for_each_presentation_whatever_fails_between(
+    looks: list[tuple[float, Tag | str | None]], found: list[tuple[float, str]]
+) -> None:
+    assert events(looks) == found
+
+
+def test_a_phone_that_changes_its_uid_while_it_is_held_is_one_event() -> None:
+    assert events([(0, PHONE), (0.2, SAME_PHONE)], accept_random_uid=True) == [(0, "08A1B2C3")]
+
+
+def test_a_token_that_ocpp_has_no_room_for_is_refused_and_says_so() -> None:
+    sightings = Sightings(Spelling(prefix="PILOTLINE-"), False, "b.toml [reader.1]")
+    event = sightings.saw(Tag(bytes(16), IdTokenType.LOCAL), 1.0)
+    assert isinstance(event, TokenRefused) and "a token of 42 characters, OCPP carries 36" in event.why

@@ -44,6 +44,7 @@ LAYERS: Mapping[str, frozenset[str]] = {
             "controller.logic controller.hal controller.clock controller.config drivers.registry drivers.bus"
         ),
         "controller.wiring_meter": "controller.config controller.hal controller.logic drivers.registry drivers.bus drivers.meter",
+        "controller.wiring_reader": "controller.config controller.hal drivers.registry drivers.bus",
         "controller.station": (
             "controller.logic controller.hal controller.clock controller.ipc controller.config controller.notify "
             "controller.diagnostics controller.local controller.ocpp controller.signals controller.store "
@@ -61,7 +62,7 @@ LAYERS: Mapping[str, frozenset[str]] = {
         ),
         "controller.provision": "controller.config controller.exits",
         "controller.cli": (
-            "drivers.registry controller.provision controller controller.hal controller.wiring_meter controller.bringup controller.child controller.config controller.diagnostics controller.exits controller.local "
+            "drivers.registry controller.provision controller controller.hal controller.wiring_meter controller.wiring_reader controller.bringup controller.child controller.config controller.diagnostics controller.exits controller.local "
             "controller.ocpp controller.run controller.safe_outputs controller.streams"
         ),
         "drivers": "controller.hal controller.logic",

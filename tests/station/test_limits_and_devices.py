@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from controller.hal import DeviceGone, TokenRead
-from controller.logic.values import AuthorizationStatus, TokenInfo
-from controller.ocpp.ports import ConnectorStatus
+from controller.hal import DeviceGone, Presented, TokenRead, TokenRefused
+from controller.logic.values import AuthorizationStatus, IdToken, TokenInfo
+from controller.ocpp.ports import ConnectorStatus, TokenUnfit
 from controller.store.database import StoreLimits
 from tests.station.station_world import ANNA, BERT, World, in_world
 
@@ -365,6 +365,48 @@ async def test_a_reader_that_vanishes_is_opened_again(world: World) -> None:
     await world.until(world.is_closed, 30)
     lost = [e["active"] for e in world.events if e.get("id") == "reader_lost"]
     assert lost == [True, False]
+
+
+@in_world()
+async def test_what_a_reader_refuses_is_told_where_a_technician_looks(world: World) -> None:
+    class Refusing:
+        async def read(self) -> Presented:
+            await asyncio.sleep(1)
+            if not world.station.last_token:
+                return TokenRefused("a random UID", 0.0)
+            await asyncio.sleep(1e6)
+            raise AssertionError
+
+        async def close(self) -> None:
+            pass
+
+    world.verb("plug_in", evse=1)
+    world.station.spawn(world.station._read_tokens(0, Refusing(), 1))
+    await world.until(lambda: world.station.why()["last_token"], 10)
+    assert world.station.why()["last_token"] == {"evse": 1, "text": "refused: a random UID", "ago_s": 0}
+    told = [e for e in world.events if e["kind"] == "token"]
+    assert [(e["text"], e["reader"]) for e in told] == [("refused: a random UID", 1)]
+    assert world.csms.asked == []
+
+
+@in_world()
+async def test_a_token_the_protocol_has_no_room_for_is_refused_with_the_reason(world: World) -> None:
+    async def unfit(id_token: IdToken, evse_id: int | None) -> TokenInfo:
+        raise TokenUnfit("the token has 21 characters")
+
+    world.csms.authorize = unfit  # type: ignore[method-assign]
+    world.verb("plug_in", evse=1)
+    await asyncio.sleep(2)
+    await world.swipe(ANNA)
+    assert world.station.why()["last_token"]["text"] == "refused: the token has 21 characters"
+    assert not world.is_closed(1)
+
+
+@in_world()
+async def test_a_presented_token_is_told_with_its_reader_and_without_its_number(world: World) -> None:
+    await world.swipe(ANNA)
+    [told] = [e for e in world.events if e["kind"] == "token" and e["text"].startswith("presented")]
+    assert told["text"] == f"presented: ISO14443, {len(ANNA)} characters, …{ANNA[-4:]}" and told["reader"] == 1
 
 
 @pytest.mark.ocpp("2.0.1", "J01.FR.14", "J02.FR.11")

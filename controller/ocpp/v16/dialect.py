@@ -18,6 +18,7 @@ from controller.ocpp.dialect import (
     StatusMessage,
 )
 from controller.ocpp.exc import CallError
+from controller.ocpp.ports import TokenUnfit
 from controller.ocpp.rpc import Handler
 from controller.ocpp.schema import Codec
 from controller.ocpp.v16 import provisioning
@@ -27,7 +28,7 @@ from controller.ocpp.v16.connectors import Connectors
 from controller.ocpp.v16.keys import Keys
 from controller.ocpp.v16.messages import ACTIONS
 from controller.ocpp.v16.profiles import Profiles
-from controller.ocpp.v16.tokens import token_info
+from controller.ocpp.v16.tokens import MAX_LENGTH, token_info
 from controller.ocpp.v16.transactions import Encoder16
 from controller.ocpp.v16.trigger import Triggers
 
@@ -85,7 +86,12 @@ class Dialect16:
         return self._statuses.message(evse_id, connector_id)
 
     def authorize_request(self, id_token: IdToken, evse_id: int | None) -> Message:
-        """A token longer than an idTag is not cut: half of it is another token. The codec refuses to send it."""
+        """A token longer than an idTag is not cut: half of it is another token. Raises TokenUnfit."""
+        if len(id_token.value) > MAX_LENGTH:
+            raise TokenUnfit(
+                f"the token has {len(id_token.value)} characters, an idTag of OCPP 1.6 at most {MAX_LENGTH} "
+                "(the reader's `prefix` and `radix` make it longer)"
+            )
         return Message("Authorize", {"idTag": id_token.value})
 
     def authorize_answer(self, answer: Any) -> TokenInfo:
