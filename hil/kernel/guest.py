@@ -15,7 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from controller.config.board import BoardConfig, load_board
-from controller.hal import DeviceError, DeviceGone
+from controller.hal import DeviceError, DeviceGone, TokenRead
 from controller.logic.evse import ContactorState, LockState, PilotState
 from controller.wiring_station import build_station_devices
 from drivers.bus import Buses
@@ -162,7 +162,8 @@ async def _first(station: Station, world: World) -> None:
         reading = asyncio.create_task(station.reader.read())
         await asyncio.sleep(1.0)
         await world.bench.verb_async("swipe", token=TOKEN)
-        token = (await asyncio.wait_for(reading, STEP_WITHIN_S)).value
+        read = await asyncio.wait_for(reading, STEP_WITHIN_S)
+        token = read.value if isinstance(read, TokenRead) else read.why
         seen.append(token)
         expect(token == TOKEN, f"not {TOKEN}")
     with step("a serial port that is in use is refused to a second user") as seen:
