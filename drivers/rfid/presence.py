@@ -43,7 +43,7 @@ class Tag:
 
 
 class Sightings:
-    """What a reader that is asked found, look by look. Time in which it could not be asked is no absence."""
+    """What a reader that is asked found, look by look. Only a look that did not find a tag shows that it is away."""
 
     def __init__(self, spelling: Spelling, accept_random_uid: bool, where: str) -> None:
         """where: the section whose key takes random UIDs, for people."""
@@ -51,7 +51,8 @@ class Sightings:
         self._accept_random_uid = accept_random_uid
         self._where = where
         self._presence = Presence()
-        self._looked_s: float | None = None
+        self._looked_s = 0.0
+        self._found = ""  # at the last look; empty: nothing
         self._is_interrupted = False
 
     def interrupt(self) -> None:
@@ -60,11 +61,12 @@ class Sightings:
 
     def saw(self, tag: Tag | None, now: float) -> Presented | None:
         """Take what one look found, at most one tag; return what is newly presented."""
-        if self._is_interrupted and self._looked_s is not None:
-            self._presence.skip(now - self._looked_s)
-        self._is_interrupted, self._looked_s = False, now
         # A phone may change its UID while it is held: that is still one presentation.
-        if tag is None or not self._presence.is_new("random" if tag.is_random else tag.uid.hex(), now):
+        found = "" if tag is None else "random" if tag.is_random else tag.uid.hex()
+        if self._found and (self._is_interrupted or found == self._found):
+            self._presence.skip(now - self._looked_s)
+        self._is_interrupted, self._looked_s, self._found = False, now, found
+        if tag is None or not self._presence.is_new(found, now):
             return None
         if tag.is_random and not self._accept_random_uid:
             why = f"a random UID, as phones and passports have, another each time (accept_random_uid in {self._where} takes it)"

@@ -377,12 +377,29 @@ def events(looks: list[tuple[float, Tag | str | None]], accept_random_uid: bool 
         ([(0, CARD), (1, CARD), (2, CARD)], [(0, "04A1B2C3")]),
         ([(0, CARD), (0.5, None), (1.4, CARD)], [(0, "04A1B2C3")]),
         ([(0, CARD), (0.5, None), (1.6, CARD)], [(0, "04A1B2C3"), (1.6, "04A1B2C3")]),
+        ([(0, CARD), (60, CARD)], [(0, "04A1B2C3")]),
         ([(0, CARD), (0.2, "?"), (60, CARD), (61, CARD)], [(0, "04A1B2C3")]),
+        ([(0, CARD), (0.2, "?"), (60, None), (61, CARD)], [(0, "04A1B2C3")]),
         ([(0, CARD), (0.2, "?"), (60, None), (61.6, CARD)], [(0, "04A1B2C3"), (61.6, "04A1B2C3")]),
+        (
+            [(0, CARD), (0.2, "?"), (0.5, None), (0.7, "?"), (1.5, None), (1.6, "?"), (2.2, CARD)],
+            [(0, "04A1B2C3"), (2.2, "04A1B2C3")],
+        ),
         ([(0, CARD), (0.2, OTHER), (0.4, CARD), (0.6, OTHER)], [(0, "04A1B2C3"), (0.2, "04A1B2C3D4E5F6")]),
         ([(0, PHONE), (0.2, PHONE), (0.4, SAME_PHONE)], [(0, "a random UID")]),
     ],
-    ids=["stays", "short absence", "anew", "outage", "gone in an outage", "two cards in turn", "a phone"],
+    ids=[
+        "stays",
+        "short absence",
+        "anew",
+        "stalled",
+        "outage",
+        "missed once after an outage",
+        "gone in an outage",
+        "a noisy line",
+        "two cards in turn",
+        "a phone",
+    ],
 )
 def test_one_event_for_each_presentation_whatever_fails_between(
     looks: list[tuple[float, Tag | str | None]], found: list[tuple[float, str]]
