@@ -31,8 +31,8 @@ setup: ## Make .venv with everything in it (the other targets do this first; qui
 demo: setup ## Play one charging session on the mock bench and stay up (OCPP=1.6 for the older version)
 	@.venv/bin/pilotline demo --ocpp $(OCPP)
 
-test: setup ## Run every test, in two workers; figures in build/test.json
-	@$(PYTEST) -n 2 --figures=build/test.json
+test: setup ## Run every test, in three workers (many wait for real seconds to pass); figures in build/test.json
+	@$(PYTEST) -n 3 --figures=build/test.json
 
 check: setup ## Style, formatting, types, and the rules of what may import what
 	@.venv/bin/ruff check .
