@@ -43,17 +43,18 @@ class UnpacedMonitor(Monitor):
 class Lateness:
     """How late each pass began, in whole microseconds. Counting allocates nothing.
 
-    A slot that the loop left out counts too: lateness is told against the slot after the last one.
+    Told against the pass's slot or, where the loop put that off because the pass before took too long, against one period after that
+    one began. What woke late is counted once, as the C thread beside it counts it.
     """
 
     def __init__(self, period_s: float) -> None:
         self._period_s = period_s
-        self._last_due: float | None = None
+        self._began_at = float("inf")
         self._counts = array("L", bytes(array("L").itemsize * (LONGEST_US + 1)))
 
     def woke(self, due_s: float, at_s: float) -> None:
-        slot = due_s if self._last_due is None else self._last_due + self._period_s
-        self._last_due = due_s
+        slot = min(due_s, self._began_at + self._period_s)
+        self._began_at = at_s
         self._counts[min(LONGEST_US, max(0, int((at_s - slot) * 1e6)))] += 1
 
     def counted(self) -> list[tuple[int, int]]:

@@ -253,6 +253,8 @@ def test_a_late_wake_up_is_counted_and_its_slots_are_not_made_up_for(wired: Wire
     clock.oversleep = 0.100
     loop.run(lambda: None)
     assert loop.overruns == 1 and wired.supervisor.passes <= 12
+    # what the late reading saw is confirmed soon, and then the loop has its pace again
+    assert clock.naps[1] == pytest.approx(0.005) and all(nap == pytest.approx(0.010) for nap in clock.naps[2:])
 
 
 def test_the_loop_takes_permits_from_the_socket(wired: Wired) -> None:
