@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO
 
-from controller.config import BoardConfig, ConfigError, StationConfig, load_board, load_station
+from controller.config import BoardConfig, ConfigError, StationConfig, calibrated, load_board, load_station
 from controller.diagnostics.crash import crash_directory, crash_report
 from controller.diagnostics.logs import set_up_logging
 from controller.exits import CommandFailed, ExitCode
@@ -46,6 +46,8 @@ def run_child(name: str, config_path: Path | None, ready_fd: int | None, parent_
         prepare_directories(config, with_state=name == "station")
         directory = config.run_dir
         board = load_board(config.board, config.run_dir, without=STATION_DEVICES if name == "safety" else ())
+        if name == "safety":
+            board = calibrated(board, config)
         if name == "bench" and not board.bench:
             raise CommandFailed(f"board {board.name} is not simulated: it has no bench", ExitCode.CONFIG)
         with contextlib.ExitStack() as held:

@@ -38,8 +38,10 @@ class Player:
         return True
 
     def _plugged(self, evse: object) -> bool:
-        state = next(each for each in self._verb("state")["evses"] if each["id"] == evse)
-        return state["ev"] is not None
+        return self._evse(evse)["ev"] is not None
+
+    def _evse(self, evse: object) -> dict[str, Any]:
+        return next(each for each in self._verb("state")["evses"] if each["id"] == evse)
 
     def _hold_card(self, number: object) -> bool:
         """number: of the reader, in the board's order. One that takes no UID takes text."""
@@ -50,6 +52,11 @@ class Player:
                 continue
             return True
         return False
+
+    def measures(self, evse: int, nominal_v: float) -> float | None:
+        """What hangs on the bench's own line: the hold circuit shows it as it is, it is the board's divider that may be off."""
+        volts: float = self._evse(evse)["pilot_high_v"]
+        return volts
 
     def signs(self) -> str:
         return SIGNATURE

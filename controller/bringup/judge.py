@@ -4,17 +4,28 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from controller.bringup import wires
 from controller.bringup.finding import Finding, failed, not_built, passed
 from controller.config.board import EvseBoard
 from controller.logic.evse import PilotState
+from controller.logic.pilot import DUTY_OFF_PCT
 from controller.logic.plateau import LOW_PLATEAU_V, STRICT_V, band_of
 from controller.logic.proximity import Coding, coding_of, rating_a
 
 COLD_C, WARM_C = -25.0, 60.0
 MAINS_V = (195.5, 253.0)  # 0.85 to 1.10 of 230 V
 FLOWS_A = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """What was seen of a pilot line that had settled. low_v, duty_pct: None where there was none to see."""
+
+    high_v: float
+    low_v: float | None = None
+    duty_pct: float | None = None
 
 
 def _expected(low_v: float, high_v: float) -> str:
@@ -61,11 +72,12 @@ def steady_low(board: EvseBoard, high_v: float) -> Finding:
     return failed(step, board.id, told, expected, check)
 
 
-def pulsed(board: EvseBoard, state: PilotState, high_v: float, low_v: float | None) -> Finding:
+def pulsed(board: EvseBoard, state: PilotState, line: Line) -> Finding:
     """PWM: the high plateau of the state, the low one at -12 V (with a vehicle's circuit: through its diode)."""
     step = f"pilot PWM in {state}"
     high, low = STRICT_V[state], LOW_PLATEAU_V
     expected = f"{_expected(*high)} / {_expected(*low)}"
+    high_v, low_v = line.high_v, line.low_v
     told = _told(high_v, low_v)
     if not high[0] <= high_v <= high[1]:
         return failed(step, board.id, told, expected, _wrong_high(board, state, high_v))
@@ -79,6 +91,20 @@ def pulsed(board: EvseBoard, state: PilotState, high_v: float, low_v: float | No
         check = f"the -12 V supply, or {wires.sense(board, 'low')}"
     else:
         check = "the vehicle's or adapter's diode is missing or shorted (CP, not the station)"
+    return failed(step, board.id, told, expected, check)
+
+
+def duty(board: EvseBoard, driven_pct: float, line: Line) -> Finding:
+    """The share of the high plateau, where the front end measures it."""
+    step, expected = "pilot duty", f"{driven_pct:g} ±{DUTY_OFF_PCT:g} %"
+    if line.duty_pct is None:
+        return not_built(
+            step, board.id, "this front end holds plateaus and tells no duty: see the volts in hw/docs/bring-up.md"
+        )
+    told = f"{line.duty_pct:.1f} %"
+    if abs(line.duty_pct - driven_pct) <= DUTY_OFF_PCT:
+        return passed(step, board.id, told, expected)
+    check = f"the edges of the pilot driver, and what else writes the channel of {wires.pwm(board)}"
     return failed(step, board.id, told, expected, check)
 
 

@@ -63,7 +63,14 @@ def bring_up(
 def _findings(
     config: StationConfig, config_path: Path | None, board: BoardConfig, person: Person, evses: tuple[int, ...]
 ) -> list[Finding]:
-    findings: list[Finding] = []
+    with alone(config, config_path, board):
+        findings = asyncio.run(_walk(config, board, person, evses))
+    return findings + _csms(config, config_path, person)
+
+
+@contextlib.contextmanager
+def alone(config: StationConfig, config_path: Path | None, board: BoardConfig) -> Iterator[None]:
+    """Have the devices to oneself, in time; with the mock bench where the board is one. Raises CommandFailed while a station runs."""
     with contextlib.ExitStack() as held:
         for name in ("safety", "station"):
             for path, what in locks(name, config):
@@ -71,8 +78,7 @@ def _findings(
         if board.bench:
             held.enter_context(_child("bench", config, config_path))
         held.enter_context(_urgent())
-        findings += asyncio.run(_walk(config, board, person, evses))
-    return findings + _csms(config, config_path, person)
+        yield
 
 
 def _report(

@@ -9,21 +9,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from statistics import median
 
 from controller.bringup import judge, wires
 from controller.bringup.finding import Finding, failed, left_out, not_built, passed
+from controller.bringup.looking import Sleep, look
 from controller.bringup.person import Deed, Person
 from controller.config.board import BoardConfig, EvseBoard
-from controller.hal import DeviceError, EnergyMeter, LockMotion, MirrorReading, plateaus_of
+from controller.hal import DeviceError, EnergyMeter, LockMotion, MirrorReading
 from controller.logic.evse import ContactorState, EvseFacts, Permit, PilotState
 from controller.logic.faults import FAULTS
 from controller.logic.values import MeterReading
 from controller.safety.ports import BoardPorts, EvsePorts
 from controller.safety.supervisor import SafetySupervisor
 
-SETTLE_S = 0.4  # the hold circuit follows a lower voltage with tau = 47 ms
-LOOKS = 5
 TEST_DUTY_PCT = 50.0
 RCD_TRIPS_S = 0.9  # the test line low 250 ms, the trip by +740 ms
 RCD_RELEASES_S = 3.0
@@ -34,8 +32,6 @@ RENEW_S = 0.25
 DROPS_S = 0.300  # the one-shot's 250 ms, and the contactor
 GIVE_UP_S = 0.400
 METER_S = 5.0
-
-Sleep = Callable[[float], Awaitable[None]]
 
 
 class EvseWalk:
@@ -93,21 +89,8 @@ class EvseWalk:
         except DeviceError as error:
             self._error(step, error)
 
-    async def _look(self) -> tuple[float, float | None]:
-        """Let the line settle, then return its plateaus. Kicks, as the one-shot gates the pilot's switch too."""
-        until = self._monotonic() + SETTLE_S
-        highs: list[float] = []
-        lows: list[float] = []
-        while self._monotonic() < until or len(highs) < LOOKS:
-            if self._shared.watchdog is not None:
-                self._shared.watchdog.kick()
-            self._ports.pilot_sense.begin()
-            reading = plateaus_of(self._ports.pilot_sense.collect())
-            highs.append(reading.high_v)
-            if reading.low_v is not None:
-                lows.append(reading.low_v)
-            await self._sleep(self._period_s)
-        return median(highs[-LOOKS:]), median(lows[-LOOKS:]) if lows else None
+    async def _look(self) -> judge.Line:
+        return await look(self._ports, self._shared, self._period_s, self._monotonic, self._sleep)
 
     # --- without a vehicle --------------------------------------------------------------------------------------------
 
@@ -159,15 +142,17 @@ class EvseWalk:
 
     async def _steady_high(self) -> None:
         self._ports.pilot_driver.steady_high()
-        self._found(judge.steady_high(self._evse, (await self._look())[0]))
+        self._found(judge.steady_high(self._evse, (await self._look()).high_v))
 
     async def _steady_low(self) -> None:
         self._ports.pilot_driver.steady_low()
-        self._found(judge.steady_low(self._evse, (await self._look())[0]))
+        self._found(judge.steady_low(self._evse, (await self._look()).high_v))
 
     async def _pulsed(self) -> None:
         self._ports.pilot_driver.pulse(TEST_DUTY_PCT)
-        self._found(judge.pulsed(self._evse, PilotState.A, *await self._look()))
+        line = await self._look()
+        self._found(judge.pulsed(self._evse, PilotState.A, line))
+        self._found(judge.duty(self._evse, TEST_DUTY_PCT, line))
         self._ports.pilot_driver.steady_high()
 
     async def _unplugged(self) -> None:
@@ -271,9 +256,9 @@ class EvseWalk:
 
     async def _in_b(self) -> None:
         self._ports.pilot_driver.steady_high()
-        self._found(judge.with_vehicle(self._evse, PilotState.B, (await self._look())[0]))
+        self._found(judge.with_vehicle(self._evse, PilotState.B, (await self._look()).high_v))
         self._ports.pilot_driver.pulse(TEST_DUTY_PCT)
-        self._found(judge.pulsed(self._evse, PilotState.B, *await self._look()))
+        self._found(judge.pulsed(self._evse, PilotState.B, await self._look()))
         self._ports.pilot_driver.steady_high()
 
     async def _plugged(self) -> None:
@@ -283,7 +268,7 @@ class EvseWalk:
 
     async def _in_c(self) -> None:
         self._ports.pilot_driver.steady_high()
-        self._found(judge.with_vehicle(self._evse, PilotState.C, (await self._look())[0]))
+        self._found(judge.with_vehicle(self._evse, PilotState.C, (await self._look()).high_v))
 
     # --- the contactor ------------------------------------------------------------------------------------------------
 

@@ -7,8 +7,8 @@ import os
 import sys
 from pathlib import Path
 
-from controller.cli.options import Commands, add_json, command, print_json
-from controller.config import BoardConfig, ConfigError, load_board
+from controller.cli.options import Commands, add_config, add_json, command, config_path, print_json
+from controller.config import BoardConfig, ConfigError, load_board, load_station
 from controller.config.board import board_names, boards_directory
 from controller.config.reader import read_toml
 from controller.exits import CommandFailed, ExitCode
@@ -22,6 +22,7 @@ examples:
   pilotline board config-txt reference            what the Pi needs at boot
   pilotline board provision reference --identity CP-7 --serial 0007 \\
       --csms wss://csms.example/ocpp              one station's own files
+  pilotline board calibrate --config pilotline.toml   with a multimeter at CP
 
 To begin one of your own, copy the nearest of the shipped files; how to wire it:
 hw/docs. Next: pilotline bringup
@@ -30,9 +31,9 @@ _RUN = Path("/run/pilotline")
 
 
 def add(commands: Commands) -> None:
-    parser = command(commands, "board", "list, check, draw or provision boards", _EPILOG)
-    actions = parser.add_subparsers(metavar="list|check|draw|config-txt|provision", required=True)
-    for add_action in (_add_list, _add_check, _add_draw, _add_config_txt, _add_provision):
+    parser = command(commands, "board", "list, check, draw, provision or calibrate boards", _EPILOG)
+    actions = parser.add_subparsers(metavar="list|check|draw|config-txt|provision|calibrate", required=True)
+    for add_action in (_add_list, _add_check, _add_draw, _add_config_txt, _add_provision, _add_calibrate):
         add_action(actions)
 
 
@@ -75,6 +76,22 @@ def _add_provision(actions: Commands) -> None:
     parser.add_argument("--revision", default="", help="revision of the hardware")
     parser.add_argument("--csms", required=True, metavar="URL", help="where it connects to, ws:// or wss://")
     parser.add_argument("--out", type=Path, default=Path("/etc/pilotline"), help="directory (default: /etc/pilotline)")
+
+
+def _add_calibrate(actions: Commands) -> None:
+    epilog = """\
+Drives the pilot to +12 V and to -12 V with nothing plugged in, and asks for what
+a multimeter shows from CP to PE: that, not the resistors' print, is then what the
+converter's readings mean. Written to calibration.toml beside --config, and used
+from the next start on. The station must be stopped; no contactor is driven.
+"""
+    parser = command(actions, "calibrate", "measure a unit's pilot dividers against a multimeter", epilog, _calibrate)
+    add_config(parser)
+    parser.add_argument(
+        "--evse", type=int, action="append", default=[], metavar="N", help="only this EVSE (repeatable)"
+    )
+    parser.add_argument("--play", action="store_true", help="let the mock bench measure")
+    add_json(parser)
 
 
 def _add_board(parser: argparse.ArgumentParser) -> None:
@@ -175,4 +192,21 @@ def _provision(args: argparse.Namespace) -> int:
 
     load_board(args.board, _RUN)
     print_json(provisioned(args.out, args.identity, args.serial, args.revision, args.board, args.csms))
+    return ExitCode.OK
+
+
+def _calibrate(args: argparse.Namespace) -> int:
+    from controller.bringup.calibrate import calibrate
+    from controller.cli.bringup import person_for
+
+    path = config_path(args)
+    station = load_station(path)
+    board = load_board(station.board, station.run_dir)
+    found = calibrate(station, path, person_for(args, station, board), args.evse)
+    if args.json:
+        print_json({str(evse): {"scale": each.scale, "offset_v": each.offset_v} for evse, each in found.items()})
+        return ExitCode.OK
+    for evse, each in found.items():
+        print(f"EVSE {evse}: scale = {each.scale:.4f}, offset_v = {each.offset_v:.4f}")
+    print(f"written: {station.calibration}; in force from the next start")
     return ExitCode.OK

@@ -10,7 +10,7 @@ from textwrap import wrap
 from controller.bringup.finding import Finding, Verdict
 from controller.bringup.person import Deed, Person
 from controller.cli.options import Commands, add_config, add_json, command, config_path, print_json
-from controller.config import load_board, load_station
+from controller.config import BoardConfig, StationConfig, calibrated, load_board, load_station
 from controller.exits import CommandFailed, ExitCode
 
 _EPILOG = """\
@@ -49,24 +49,10 @@ def _bringup(args: argparse.Namespace) -> int:
 
     path = config_path(args)
     config = load_station(path)
-    board = load_board(config.board, config.run_dir)
-    known = [evse.id for evse in board.evses]
-    for evse in args.evse:
-        if evse not in known:
-            raise CommandFailed(f"there is no EVSE {evse}; known: {', '.join(map(str, known))}", ExitCode.USAGE)
+    board = calibrated(load_board(config.board, config.run_dir), config)
     if not args.report.is_dir():
         raise CommandFailed(f"--report {args.report}: is not a directory", ExitCode.USAGE)
-    if args.play and not board.bench:
-        raise CommandFailed(f"--play: board {board.name} is not simulated, it needs a person", ExitCode.USAGE)
-    if not args.play and not sys.stdin.isatty():
-        raise CommandFailed(
-            "bringup asks questions: run it in a terminal (or, on the mock bench, with --play)", ExitCode.USAGE
-        )
-    person: Person = Technician(is_quiet=args.json)
-    if args.play:
-        from hil.bringup import Player
-
-        person = Player(config.bench_socket, person)
+    person = person_for(args, config, board)
     report, files = bring_up(config, path, board, person, args.report, tuple(args.evse))
     if args.json:
         print_json(as_json(report))
@@ -75,6 +61,26 @@ def _bringup(args: argparse.Namespace) -> int:
         print(f"\n{'complete: every step passed' if report.is_complete else f'NOT COMPLETE: {bad} failed'}")
         print(f"report: {files[0]} and {files[1].name}")
     return ExitCode.OK if report.is_complete else ExitCode.FAILED
+
+
+def person_for(args: argparse.Namespace, config: StationConfig, board: BoardConfig) -> Person:
+    """Return who does what --evse, --play and --json ask for. Raises CommandFailed where nobody can."""
+    known = [evse.id for evse in board.evses]
+    for evse in args.evse:
+        if evse not in known:
+            raise CommandFailed(f"there is no EVSE {evse}; known: {', '.join(map(str, known))}", ExitCode.USAGE)
+    if args.play and not board.bench:
+        raise CommandFailed(f"--play: board {board.name} is not simulated, it needs a person", ExitCode.USAGE)
+    if not args.play and not sys.stdin.isatty():
+        raise CommandFailed(
+            "it asks questions: run it in a terminal (or, on the mock bench, with --play)", ExitCode.USAGE
+        )
+    person: Person = Technician(is_quiet=args.json)
+    if args.play:
+        from hil.bringup import Player
+
+        person = Player(config.bench_socket, person)
+    return person
 
 
 class Technician:
@@ -89,6 +95,18 @@ class Technician:
         if deed is Deed.CLOSE:
             return _asked(f"{text}\n  Type {_LEAVE} to go on, Enter to leave it out: ") == _LEAVE
         return _asked(f"{text}\n  Enter when done, n to leave it out: ") != "n"
+
+    def measures(self, evse: int, nominal_v: float) -> float | None:
+        question = Deed.MEASURE.value.format(evse=evse, nominal_v=nominal_v)
+        while (text := _asked(f"{question}\n  Volts, such as {nominal_v - 0.06:+.2f}; Enter to stop: ")) not in (
+            "",
+            "n",
+        ):
+            try:
+                return float(text.removesuffix("V").replace(",", "."))
+            except ValueError:
+                print(f"  '{text}' is not a number")
+        return None
 
     def signs(self) -> str:
         return _asked(f"{Deed.SIGN.value} ")

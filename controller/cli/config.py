@@ -7,7 +7,7 @@ import dataclasses
 from pathlib import Path
 
 from controller.cli.options import Commands, add_config, add_json, command, config_path, print_json
-from controller.config import BoardConfig, ConfigError, StationConfig, load_board
+from controller.config import BoardConfig, ConfigError, StationConfig, calibrated, load_board
 from controller.config.station import board_named_in, explain_station
 from controller.exits import ExitCode
 
@@ -48,6 +48,8 @@ def _check(args: argparse.Namespace) -> int:
     try:
         name = station.board if station is not None else board_named_in(path)
         board = load_board(name, station.run_dir if station is not None else Path("/run")) if name else None
+        if station is not None and board is not None:
+            calibrated(board, station)
     except ConfigError as error:
         mistakes += error.mistakes
     if station is not None:

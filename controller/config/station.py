@@ -31,6 +31,7 @@ ENVIRONMENT_KEY = "PILOTLINE_CONFIG"
 PROTOCOLS = ("ocpp2.0.1", "ocpp1.6")
 
 # sockaddr_un.sun_path holds 108 bytes with its closing zero (unix(7)).
+CALIBRATION_FILE = "calibration.toml"  # beside the station's own
 _SOCKET_PATH_BYTES = 107
 _CSMS_URL = re.compile(r"wss?://(\[[0-9A-Fa-f:.]+\]|[^/\s:@\[\]?#]+)(:\d{1,5})?(/[^\s?#]*)?")
 _PROXY_URL = re.compile(r"(http|https|socks5h?|socks4a?)://\S+")
@@ -53,6 +54,11 @@ class StationSection:
     revision: str = setting("Revision of the hardware, told in `status` and bring-up reports.", default="", high=25)
     board: str = setting(
         "The board file: a name of hw/boards (mock, reference, …) or a path ending in .toml.", default="mock", low=1
+    )
+    calibration: str = setting(
+        "File of the pilot's calibration, written by `pilotline board calibrate`; empty: calibration.toml beside this file.",
+        default="",
+        unit="path",
     )
     state_dir: str = setting("Where the database is kept; everything needed to come back.", default="", unit="path")
     run_dir: str = setting("Where sockets are kept; may be lost.", default="", unit="path")
@@ -114,7 +120,8 @@ class SocketsSection:
 class StationConfig:
     """Everything the processes need to know of this station. Paths are absolute. board: a name or an absolute path.
 
-    ocpp_variables, ocpp_keys: initial values as text, by `Component.Variable[instance]` and by 1.6 key.
+    ocpp_variables, ocpp_keys: initial values as text, by `Component.Variable[instance]` and by 1.6 key. calibration: the file of it, there or
+    not; None where there is no configuration file either.
     """
 
     identity: str
@@ -137,6 +144,7 @@ class StationConfig:
     ocpp_keys: Mapping[str, str]
     site_max_a: float | None = None
     authorization_required: bool = True
+    calibration: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,6 +262,7 @@ def _joined(
         ocpp_keys=MappingProxyType(keys),
         site_max_a=station.site_max_a,
         authorization_required=station.authorization_required,
+        calibration=_path(station.calibration, base) or (base / CALIBRATION_FILE if path is not None else None),
     )
 
 
@@ -320,6 +329,7 @@ def _effective(
         "state_dir": config.state_dir,
         "run_dir": config.run_dir,
         "board": config.board,
+        "calibration": config.calibration,
         "api": config.api_socket,
         "safety": config.safety_socket,
         "bench": config.bench_socket,

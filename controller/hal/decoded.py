@@ -27,6 +27,6 @@ def plateaus_of(reading: PilotReading | PilotDecoded) -> PilotReading:
         return reading
     high_v = _NOMINAL_V[reading.state]
     if reading.low is LowPlateau.UNKNOWN:
-        return PilotReading(high_v, reading.at_s, None, None)
+        return PilotReading(high_v, reading.at_s, None, None, reading.duty_pct)
     low_v = {LowPlateau.NEGATIVE: _NEGATIVE_V, LowPlateau.NO_DIODE: _NO_DIODE_V, LowPlateau.NO_PWM: high_v}[reading.low]
-    return PilotReading(high_v, reading.at_s, low_v, reading.at_s)
+    return PilotReading(high_v, reading.at_s, low_v, reading.at_s, reading.duty_pct)

@@ -24,13 +24,15 @@ if TYPE_CHECKING:
 class PilotReading:
     """Plateaus of the pilot at the station's end, volts. *_at_s: monotonic time at which each was sampled.
 
-    low_v is None until the first low sample.
+    low_v is None until the first low sample. duty_pct: share of the high plateau, measured with it; None on a steady line, and from a front
+    end that cannot tell.
     """
 
     high_v: float
     high_at_s: float
     low_v: float | None
     low_at_s: float | None
+    duty_pct: float | None = None
 
 
 class LowPlateau(StrEnum):
@@ -46,12 +48,13 @@ class LowPlateau(StrEnum):
 class PilotDecoded:
     """The pilot as a co-processor decoded it, unfiltered: it confirms nothing, that is the safety machine's.
 
-    at_s: monotonic time at which it was sampled, as well as it is known; never later.
+    at_s: monotonic time at which it was sampled, as well as it is known; never later. duty_pct: measured, or None.
     """
 
     state: PilotState
     low: LowPlateau
     at_s: float
+    duty_pct: float | None = None
 
 
 class PilotSense(Protocol):

@@ -117,6 +117,8 @@ ROWS: tuple[Fault, ...] = (
          "the low plateau is not -12 V: the vehicle or the cable is damaged, or something else is plugged in", shows_f=True),
     _row("pilot_pwm", "CX014", "InternalError", _FAULT, _OPEN, _SELF, "pilot PWM missing",
          "PWM is on but the line does not go low: check the PWM overlay, the pin and the pilot driver"),
+    _row("pilot_duty", "CX014", "InternalError", _FAULT, _OPEN, _UNPLUG, "pilot PWM with a duty that is not driven",
+         "the vehicle is told another current than meant: check the pilot driver's polarity, the PWM pin, and what else writes that channel"),
     _row("lock_jammed", "CX001", "ConnectorLockFailure", _FAULT, _SUSPEND, _UNPLUG, "connector lock does not move",
          "check that the plug is fully inserted, the lock motor and its feedback switch", locks_out=False),
     _row("lock_lost", "CX001", "ConnectorLockFailure", _DANGER, _OPEN, _UNPLUG, "connector lock opened by itself",

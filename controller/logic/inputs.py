@@ -34,6 +34,7 @@ class Inputs:
     high_at_s: float = float("-inf")
     low_v: float | None = None
     low_at_s: float | None = None
+    duty_pct: float | None = None  # measured with the high plateau; None: steady, or the front end cannot tell
     proximity_ohm: float = float("inf")
     proximity_at_s: float = float("-inf")
     mirror: Mirror = Mirror.UNKNOWN

@@ -59,6 +59,8 @@ CLOSES_PER_S = 600.0
 AFTER_ERROR_S = 30.0
 LONGEST_LEASE_S = 2.0
 PWM_SETTLE_S = 0.050  # a low plateau sampled earlier may still show the steady line
+DUTY_OFF_PCT = 5.0  # of the period, between the measured and the driven duty
+DUTY_BAD_S = 1.0
 LINE_SETTLE_S = 0.020  # after F: a sample taken earlier may still show it
 DIODE_BAD_S = 1.0
 LOW_STALE_S = 1.0
@@ -233,6 +235,8 @@ class PilotMachine:
         self._plugged_at = now
         self._pwm_since = now
         self._low_bad_at: float | None = None
+        self._duty_since = now
+        self._duty_bad_at: float | None = None
         self._raised_at = float("-inf")
         self._fell_at = now  # a start is a fall: whatever ran before may have been killed with the contactor closed
         self._broke_at = float("-inf")
@@ -387,7 +391,7 @@ class PilotMachine:
         self._pwm_since = now
         self._raised_at = now
         self.diode_seen_good = False  # rule 4
-        self._low_bad_at = None
+        self._low_bad_at = self._duty_bad_at = None
         self._has_asked = False
         self.outputs.duty_pct = None
         if self._phases_latched is None and self.permit is not None:
@@ -404,6 +408,8 @@ class PilotMachine:
     # --- seeing ---------------------------------------------------------------------------------------------------------
 
     def _see_pilot(self, inputs: Inputs, now: float) -> None:
+        if self.supply not in PULSING:
+            self._low_bad_at = self._duty_bad_at = None
         if self.supply in _BLINDING:
             return
         self.plateau.sampled(inputs.high_v, inputs.high_at_s, now)
@@ -412,10 +418,10 @@ class PilotMachine:
         ):
             self.diode_seen_good = False
         if self.supply not in PULSING:
-            self._low_bad_at = None
             return
         self._has_asked = self._has_asked or self._vehicle() is Event.ASKING
         self._see_low_plateau(inputs, now)
+        self._see_duty(inputs, now)
 
     def _see_low_plateau(self, inputs: Inputs, now: float) -> None:
         """Judge the low plateau under PWM: -12 V needs the diode in the vehicle (a shorted one: -8.8 / -5.6 / -2.4 V)."""
@@ -429,6 +435,16 @@ class PilotMachine:
             self._low_bad_at = None
         elif self._low_bad_at is None:
             self._low_bad_at = now
+
+    def _see_duty(self, inputs: Inputs, now: float) -> None:
+        """Hold the duty on the line, where the front end measures it, against the driven one, which is what the vehicle should be told."""
+        measured, driven = inputs.duty_pct, self.outputs.duty_pct
+        if measured is None or driven is None or inputs.high_at_s < self._duty_since + PWM_SETTLE_S - TOLERANCE_S:
+            return
+        if abs(measured - driven) <= DUTY_OFF_PCT:
+            self._duty_bad_at = None
+        elif self._duty_bad_at is None:
+            self._duty_bad_at = now
 
     def _see_vehicle(self, inputs: Inputs, now: float) -> None:
         state = self.plateau.state
@@ -601,6 +617,8 @@ class PilotMachine:
         is_dead = inputs.low_v is not None and inputs.low_v > PWM_DEAD_V
         report("pilot_diode", bad and not is_dead)
         report("pilot_pwm", bad and is_dead)
+        off_at = self._duty_bad_at
+        report("pilot_duty", off_at is not None and now >= off_at + DUTY_BAD_S - TOLERANCE_S)
 
     def _is_low_stale(self, inputs: Inputs, now: float) -> bool:
         since = self._pwm_since if inputs.low_at_s is None else max(self._pwm_since, inputs.low_at_s)
@@ -719,6 +737,8 @@ class PilotMachine:
         if self.supply in PULSING:
             if not self.diode_seen_good or self._low_bad_at is not None:
                 against |= Reason.DIODE_NOT_SEEN.bit
+            if self._duty_bad_at is not None:
+                against |= Reason.DUTY_WRONG.bit
             if self.config.has_lock and not self._is_locked():
                 against |= Reason.NOT_LOCKED.bit
             if now < self._fell_at + RECLOSE_S - TOLERANCE_S:
@@ -760,9 +780,10 @@ class PilotMachine:
             raise AssertionError("PWM without a current to tell")
         if current is None or wanted < current:
             self.outputs.duty_pct = wanted
+            self._duty_since = now
         elif wanted > current and now >= self._raised_at + UPWARD_S - TOLERANCE_S:
             self.outputs.duty_pct = wanted
-            self._raised_at = now
+            self._raised_at = self._duty_since = now
 
     # --- telling --------------------------------------------------------------------------------------------------------
 
@@ -885,12 +906,14 @@ class PilotMachine:
         unseen = plateau.since_s + PILOT_BAD_S if plateau.state in _UNSEEN_STATES else float("-inf")
         coding = self._plugged_at + CODING_BAD_S
         diode = self._low_bad_at + DIODE_BAD_S if self._low_bad_at is not None else float("-inf")
+        duty = self._duty_bad_at + DUTY_BAD_S if self._duty_bad_at is not None else float("-inf")
         if self.supply not in PULSING:
             return asked, unseen, coding, diode
         low_at = self._pwm_since if inputs.low_at_s is None else max(self._pwm_since, inputs.low_at_s)
         stalled = low_at < self._now - TOLERANCE_S
         low = low_at + LOW_STALE_S if stalled else float("-inf")
-        return asked, unseen, coding, diode, low, self._pwm_since + PWM_SETTLE_S
+        settled = self._pwm_since + PWM_SETTLE_S, self._duty_since + PWM_SETTLE_S
+        return asked, unseen, coding, diode, duty, low, *settled
 
     def _needs_samples(self) -> bool:
         """More samples of the same values would change something."""

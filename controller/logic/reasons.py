@@ -34,6 +34,7 @@ class Reason(Enum):
     TOO_WARM = 21, "it is too warm inside to offer 6 A: waiting for it to cool"
     WAKING = 22, "waking up the vehicle, which was offered current and did not ask for it"
     SWITCHING_PHASES = 23, "switching between one phase and three, and waiting as the board file says"
+    DUTY_WRONG = 24, "the duty measured on the pilot is not the one that is driven"
 
     def __init__(self, position: int, text: str) -> None:
         self.bit = 1 << position

@@ -112,7 +112,7 @@ class EvseChannel:
         inputs, ports = self.inputs, self.ports
         try:
             reading = plateaus_of(ports.pilot_sense.collect())
-            inputs.high_v, inputs.high_at_s = reading.high_v, reading.high_at_s
+            inputs.high_v, inputs.high_at_s, inputs.duty_pct = reading.high_v, reading.high_at_s, reading.duty_pct
             if reading.low_v is not None:  # where it was not looked at, what was seen last grows old
                 inputs.low_v, inputs.low_at_s = reading.low_v, reading.low_at_s
         except DeviceError as error:

@@ -122,7 +122,7 @@ class Coprocessor:
         for frame in self._parser.feed(self._received()):
             if frame.sequence != self._sequence:  # one that repeats itself samples no more
                 self._sequence = frame.sequence
-                self._latest = PilotDecoded(frame.state, frame.low, since)
+                self._latest = PilotDecoded(frame.state, frame.low, since, frame.duty_pct)
         if self._parser.other_version:
             version, self._parser.other_version = self._parser.other_version, 0
             hint = "flash the co-processor with the firmware of this release"

@@ -3,6 +3,8 @@
 1. Sorted, the samples are split at their largest gap, if that is 4 V or more: PWM; else the line is steady.
 2. A plateau needs five hits; its value is their median. What was taken on an edge lies in between and does not move a median.
 3. Each plateau must be quiet: a median deviation of 0.3 V or more is no plateau.
+4. The duty is told from whole periods, from the first rising edge to the last: wherever a burst begins and ends, and however many periods
+   it holds, it is wrong by less than one sample a period.
 
 The rate must not be commensurate with 1 kHz, or samples fall on the same places of each period: the reason for 4 periods and an odd count.
 """
@@ -20,7 +22,9 @@ QUIET_V = 0.3
 
 @dataclass(frozen=True, slots=True)
 class Plateaus:
-    """high_v: the upper one, or the steady line. low_v: the lower one, as high_v where the line is steady. duty_pct: None there."""
+    """high_v: the upper one, or the steady line. low_v: the lower one, as high_v where the line is steady. duty_pct: None there, and where
+    the burst holds no whole period.
+    """
 
     high_v: float
     low_v: float
@@ -32,7 +36,7 @@ class NoPlateau(ValueError):
 
 
 def plateaus_of(volts: Sequence[float]) -> Plateaus:
-    """Raises NoPlateau. volts: at least ten, at the pilot."""
+    """Raises NoPlateau. volts: at least ten, at the pilot, in the order in which they were taken."""
     ordered = sorted(volts)
     gap, split = max(
         ((above - below, place) for place, (below, above) in enumerate(pairwise(ordered), 1)),
@@ -44,7 +48,16 @@ def plateaus_of(volts: Sequence[float]) -> Plateaus:
     low, high = ordered[:split], ordered[split:]
     if min(len(low), len(high)) < HITS:
         raise NoPlateau(f"{len(high)} hits above and {len(low)} below the gap of {gap:.1f} V: fewer than {HITS}")
-    return Plateaus(_quiet(high, "the high plateau"), _quiet(low, "the low plateau"), 100.0 * len(high) / len(ordered))
+    duty_pct = _duty_pct([value >= high[0] for value in volts])
+    return Plateaus(_quiet(high, "the high plateau"), _quiet(low, "the low plateau"), duty_pct)
+
+
+def _duty_pct(is_high: Sequence[bool]) -> float | None:
+    rises = [place for place in range(1, len(is_high)) if is_high[place] and not is_high[place - 1]]
+    if len(rises) < 2:
+        return None
+    first, last = rises[0], rises[-1]
+    return 100.0 * sum(is_high[first:last]) / (last - first)
 
 
 def _quiet(volts: Sequence[float], what: str) -> float:

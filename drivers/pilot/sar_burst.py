@@ -1,7 +1,8 @@
 """The pilot by a SAR converter (MCP3208, MCP3008) that is read in bursts over SPI (family pilot_sense).
 
 Each pass takes one burst of some four PWM periods in one call of the kernel: 95 samples at about 24 kSPS are 4 ms, in which the kernel
-clocks and this process sleeps. No hold circuit is needed, and a PWM that stopped is seen at once, as a line that is steady.
+clocks and this process sleeps. No hold circuit is needed, and a PWM that stopped is seen at once, as a line that is steady; so is one with another
+duty than the driven one.
 With few hits on a short plateau this front end is for duties of 10 to 85 %: the board file's limit is 51 A.
 
 Sources: Microchip DS21298 (MCP3204/3208), DS21295 (MCP3004/3008), include/uapi/linux/spi/spidev.h (unverified).
@@ -87,7 +88,7 @@ class SarBurst:
             raise ImplausibleReading(
                 self._device, str(error), "the pilot driver's edges, the divider, a wire that floats"
             ) from error
-        return PilotReading(found.high_v, begun, found.low_v, begun)
+        return PilotReading(found.high_v, begun, found.low_v, begun, found.duty_pct)
 
     def _pilot_v(self, raw: int) -> float:
         return raw * self._volts_per_bit * self._settings.scale - self._settings.offset_v

@@ -194,7 +194,8 @@ class EvseModel:
             return Signal.PWM
         return Signal.STEADY if self.level else Signal.NEGATIVE
 
-    def _plateaus(self) -> tuple[float, float]:
+    def plateaus(self) -> tuple[float, float]:
+        """Return the upper and the lower volts of the line itself, before any hold circuit; equal where it is steady."""
         if not self.is_connected:
             return (0.0, 0.0)
         load = Load.A if self.ev is None or "ground" in self.faults else self.ev.load
@@ -212,7 +213,7 @@ class EvseModel:
         return (steady, steady)
 
     def _drive_pilot(self, now: float) -> None:
-        high_v, low_v = self._plateaus()
+        high_v, low_v = self.plateaus()
         if self.high.drive(high_v, now) | self.low.drive(low_v, now):
             self._step_at = now
 

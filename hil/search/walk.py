@@ -65,7 +65,9 @@ def walk(config: EvseConfig, seed: str, walked: Walked) -> str:
 
 def any_event(dice: random.Random, events: tuple[Event, ...]) -> Event:
     """Return one of those of the search, or one with an arbitrary value."""
-    what = dice.randrange(14)
+    what = dice.randrange(15)
+    if what == 14:
+        return Event("duty", dice.choice((None, 0.0, dice.uniform(-20.0, 20.0))))
     if what == 0:
         return Event("line", dice.uniform(-14.0, 14.0))
     if what == 1:

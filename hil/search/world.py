@@ -57,6 +57,7 @@ class World:
         self.line: str | float = "A"  # of LINE_V, or volts
         self.passes = 0
         self.low_v = -12.0
+        self.duty_off_pct: float | None = None  # between the measured and the driven duty; None: no duty is measured
         self.ohm = 220.0
         self.permit: Permit | None = None
         self.renews = False
@@ -105,6 +106,9 @@ class World:
 
     def do_low(self, volts: float) -> bool:
         return self._set("low_v", volts)
+
+    def do_duty(self, off_pct: float | None) -> bool:
+        return self._set("duty_off_pct", off_pct)
 
     def do_cable(self, ohm: float) -> bool:
         return self._set("ohm", ohm)
@@ -288,6 +292,8 @@ class World:
             inputs.current_a, inputs.voltage_v, inputs.phases_at_s = (amps,) * 3, (mains_v,) * 3, at
         inputs.high_v, inputs.high_at_s = volts, at
         inputs.proximity_ohm, inputs.proximity_at_s = self.ohm, at
+        duty_pct = self.machine.outputs.duty_pct
+        inputs.duty_pct = None if duty_pct is None or self.duty_off_pct is None else duty_pct + self.duty_off_pct
         if self.senses_low is None:
             inputs.low_v = inputs.low_at_s = None
         elif self.senses_low:
@@ -314,6 +320,7 @@ class World:
         inputs = self.channel.inputs
         self.low_v, self.mirror, self.locked, self.tripped = -12.0, None, None, None
         self.senses = self.senses_low = True
+        self.duty_off_pct = 0.0
         self.temperature_c = 25.0
         self.sensed = (1.0, 230.0)
         inputs.ground_lost = Level.NO
@@ -337,6 +344,7 @@ def events_of(config: EvseConfig) -> tuple[Event, ...]:
     """Return everything that can happen to such an EVSE."""
     found = [Event("line", line) for line in LINE_V]
     found += [Event("low", volts) for volts in (-12.0, -8.8, 5.0)]
+    found += [Event("duty", off_pct) for off_pct in (None, 0.0, 20.0)]
     found += [Event("permit", given) for given in ((16.0, "r1"), (8.0, "r1"), (5.0, "r1"), (16.0, "r2"))]
     found += [Event("withdraw"), Event("lose"), Event("hang"), Event("reset"), Event("stall")]
     found += [Event("measure", measured) for measured in ((1.0, 230.0), (19.0, 230.0), (60.0, 230.0), (1.0, 150.0))]

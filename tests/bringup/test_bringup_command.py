@@ -52,7 +52,7 @@ def test_a_new_charger_is_walked_from_its_wires_to_its_csms(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        ([], "bringup asks questions: run it in a terminal"),
+        ([], "it asks questions: run it in a terminal"),
         (["--evse", "9", "--play"], "there is no EVSE 9; known: 1, 2"),
         (["--play", "--report", "/no/such"], "--report /no/such: is not a directory"),
     ],

@@ -31,12 +31,14 @@ CASES: dict[str, tuple[Finding, str]] = {
     "stuck high": (judge.steady_low(EVSE, 12.0), "does not pull it low"),
     "no negative supply": (judge.steady_low(EVSE, 0.0), "the -12 V supply is missing"),
     "half a supply": (judge.steady_low(EVSE, -8.0), "the -12 V supply, divider"),
-    "PWM": (judge.pulsed(EVSE, A, 12.0, -12.0), ""),
-    "no PWM": (judge.pulsed(EVSE, A, 12.0, 12.0), "no PWM reaches the line"),
-    "a weak negative": (judge.pulsed(EVSE, A, 12.0, -9.0), "the -12 V supply, or channel 1 (low_channel)"),
-    "no low plateau": (judge.pulsed(EVSE, A, 12.0, None), "no low plateau is read: channel 1"),
-    "PWM in B": (judge.pulsed(EVSE, B, 9.0, -12.0), ""),
-    "no diode": (judge.pulsed(EVSE, B, 9.0, -8.8), "diode is missing or shorted"),
+    "PWM": (judge.pulsed(EVSE, A, judge.Line(12.0, -12.0)), ""),
+    "no PWM": (judge.pulsed(EVSE, A, judge.Line(12.0, 12.0)), "no PWM reaches the line"),
+    "a weak negative": (judge.pulsed(EVSE, A, judge.Line(12.0, -9.0)), "the -12 V supply, or channel 1 (low_channel)"),
+    "no low plateau": (judge.pulsed(EVSE, A, judge.Line(12.0, None)), "no low plateau is read: channel 1"),
+    "PWM in B": (judge.pulsed(EVSE, B, judge.Line(9.0, -12.0)), ""),
+    "duty": (judge.duty(EVSE, 50.0, judge.Line(12.0, -12.0, 51.2)), ""),
+    "another duty": (judge.duty(EVSE, 50.0, judge.Line(12.0, -12.0, 43.0)), "the edges of the pilot driver"),
+    "no diode": (judge.pulsed(EVSE, B, judge.Line(9.0, -8.8)), "diode is missing or shorted"),
     "still unplugged": (
         judge.with_vehicle(EVSE, B, 12.0),
         "reads as state A, not B: the adapter's switch, and the CP and PE",
@@ -73,3 +75,8 @@ def test_a_value_is_judged_and_a_wrong_one_names_its_wire(name: str) -> None:
 @pytest.mark.parametrize("finding", [judge.voltages(EVSE, ()), judge.currents(EVSE, ())])
 def test_what_a_meter_does_not_measure_is_not_held_against_its_wiring(finding: Finding) -> None:
     assert finding.verdict is Verdict.NOT_BUILT and "this meter measures no" in finding.measured
+
+
+def test_a_front_end_that_tells_no_duty_is_said_to_be_one() -> None:
+    finding = judge.duty(EVSE, 50.0, judge.Line(12.0, -12.0))
+    assert finding.verdict is Verdict.NOT_BUILT and "tells no duty" in finding.measured

@@ -11,7 +11,7 @@ from controller.bringup.person import Deed
 from tests.bringup.walk_world import walked
 
 STEPS = [
-    "mirror contact", "emergency stop", "mains", "earth", "pilot +12 V", "pilot -12 V", "pilot PWM in A",
+    "mirror contact", "emergency stop", "mains", "earth", "pilot +12 V", "pilot -12 V", "pilot PWM in A", "pilot duty",
     "proximity, unplugged", "temperature", "residual-current test", "lock: lock", "lock: unlock", "meter", "meter voltages",
     "pilot in B", "pilot PWM in B", "proximity, plugged", "pilot in C", "contactor closes", "meter currents",
     "hardware watchdog",
@@ -21,7 +21,8 @@ STEPS = [
 def test_a_sound_charger_passes_every_step_and_closes_once() -> None:
     result = walked()
     assert result.steps() == STEPS
-    assert [finding.verdict for finding in result.findings] == [Verdict.PASSED] * len(STEPS)
+    other = {finding.step: finding.verdict for finding in result.findings if finding.verdict is not Verdict.PASSED}
+    assert other == {"pilot duty": Verdict.NOT_BUILT}  # held plateaus tell none
     assert result.commands == 1 and not result.was_closed_at_end
     assert result.records == [(1, result.records[0][1])] and result.records[0][1] is not None
 

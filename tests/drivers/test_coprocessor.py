@@ -194,23 +194,25 @@ def test_measured_readings_pass_as_they_are() -> None:
 
 
 class Decoding:
-    """The simulated sense behind a co-processor. state: what it says instead of the truth."""
+    """The simulated sense behind a co-processor. state, duty_off_pct: what it says instead of the truth."""
 
     def __init__(self, sense: Any, duty: Callable[[], float | None]) -> None:
         self._sense, self._duty = sense, duty
         self.begin = sense.begin
         self.state: PilotState | None = None
         self.is_dead = False
+        self.duty_off_pct = 0.0
         self._last: PilotDecoded | None = None
 
     def collect(self) -> PilotDecoded:
         seen = self._sense.collect()
-        low = LowPlateau.UNKNOWN
-        if self._duty() is not None:
+        low, duty = LowPlateau.UNKNOWN, self._duty()
+        if duty is not None:
+            duty = round(2 * (duty + self.duty_off_pct)) / 2
             good = LOW_PLATEAU_V[0] <= seen.low_v <= LOW_PLATEAU_V[1]
             low = LowPlateau.NEGATIVE if good else LowPlateau.NO_DIODE if seen.low_v < 0 else LowPlateau.NO_PWM
         if not self.is_dead or self._last is None:
-            self._last = PilotDecoded(self.state or band_of(seen.high_v), low, seen.high_at_s)
+            self._last = PilotDecoded(self.state or band_of(seen.high_v), low, seen.high_at_s, duty)
         return self._last
 
 
@@ -272,3 +274,12 @@ def test_one_that_falls_silent_opens_at_150_ms(world: SafetyWorld) -> None:
         "fault", evse=1, kind="over_temperature", value=30
     )  # something for a loop that only looks when something happens
     assert until(world, lambda: not world.commanded(), 2.0) <= 0.5
+
+
+def test_one_that_measures_another_duty_opens(world: SafetyWorld) -> None:
+    world.charge()
+    world.decoding.duty_off_pct = 10.0  # type: ignore[attr-defined]
+    world.run(0.02)
+    world.verb("fault", evse=1, kind="over_temperature", value=30)
+    assert until(world, lambda: "pilot_duty" in world.facts().faults, 2.0) == pytest.approx(1.0, abs=0.05)
+    assert not world.commanded()

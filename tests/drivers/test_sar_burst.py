@@ -21,6 +21,7 @@ from drivers.pilot.plateaus import NoPlateau, plateaus_of
 from hil.contracts.pilot import PilotSenseContract
 from tests.drivers.driver_rig import Section, install_entry_points, section
 from tests.drivers.fuzzing import fuzzed
+from tests.safety.safety_world import SafetyWorld
 
 RATE = 23_700.0
 N = 95
@@ -70,7 +71,20 @@ def test_both_plateaus_are_found_over_duty_noise_drift_and_edges(
     found = plateaus_of(volts)
     assert found.high_v == pytest.approx(high + drift / 2, abs=0.25)
     assert found.low_v == pytest.approx(-12.0 + drift / 2, abs=0.25)
-    assert found.duty_pct == pytest.approx(100 * duty, abs=5.0)
+    assert found.duty_pct == pytest.approx(100 * duty, abs=3.0)
+
+
+@given(st.floats(0.10, 0.85), st.floats(21_000.0, 32_000.0), st.floats(0, 1))
+def test_the_duty_is_right_at_any_rate_of_the_bus_wherever_the_burst_begins(
+    duty: float, rate: float, phase: float
+) -> None:
+    found = plateaus_of([9.0 if (place / rate * 1e3 + phase) % 1.0 < duty else -12.0 for place in range(N)])
+    assert found.duty_pct is not None and found.duty_pct == pytest.approx(100 * duty, abs=4.8)
+
+
+def test_a_burst_without_a_whole_period_tells_no_duty() -> None:
+    volts = [9.0 if place % 60 < 30 else -12.0 for place in range(95)]
+    assert plateaus_of(volts).duty_pct is None and plateaus_of(volts).high_v == 9.0
 
 
 @given(st.floats(0.05, 0.96), st.floats(0, 1), st.sampled_from([12.0, 9.0, 6.0, 3.0]))
@@ -182,13 +196,19 @@ class TestSarBurst(PilotSenseContract):
         with pytest.raises(DeviceGone, match=r"MCP3.08 of test.toml .*check SCLK, MOSI"):
             rig.sense.collect()
 
+    @pytest.mark.parametrize("duty", [0.1, 0.267, 0.5, 0.85])
+    def test_the_duty_is_measured(self, rig: Rig, duty: float) -> None:
+        rig.plateaus(9, -12)
+        rig.duty = duty
+        assert rig.sense.collect().duty_pct == pytest.approx(100 * duty, abs=3)
+
     def test_a_pwm_that_stopped_is_seen_in_the_next_pass(self, rig: Rig) -> None:
         rig.plateaus(6, -12)
         assert rig.sense.collect().low_v == pytest.approx(-12, abs=0.1)
         rig.duty = 1.0
         rig.next_period()
         reading = rig.sense.collect()
-        assert isinstance(reading, PilotReading) and reading.low_v == reading.high_v
+        assert isinstance(reading, PilotReading) and reading.low_v == reading.high_v and reading.duty_pct is None
 
 
 def test_a_board_that_offers_more_than_bursts_can_see_is_refused(tmp_path: Path) -> None:
@@ -196,3 +216,69 @@ def test_a_board_that_offers_more_than_bursts_can_see_is_refused(tmp_path: Path)
     (tmp_path / "b.toml").write_text(text.replace("hardware_max_a = 32", "hardware_max_a = 63"))
     with pytest.raises(ConfigError, match=r"hardware_max_a = 63.0: bursts see too little of a low plateau above 51 A"):
         load_board(str(tmp_path / "b.toml"), Path("/run"))
+
+
+# --- on the plant: the driver, chip and waveform in the place of the simulated sense ----------------------------------------------
+
+
+class Bursts:
+    """The driver behind the plant's pilot line. inverts: the pilot driver's polarity is the wrong way round."""
+
+    def __init__(self) -> None:
+        self.rig = Rig()
+        self.world: SafetyWorld | None = None
+        self.inverts = False
+        self.begin = self.rig.sense.begin
+
+    def collect(self) -> PilotReading:
+        if self.world is not None:
+            line = self.world.plant.evses[1]
+            self.rig.plateaus(*line.plateaus())
+            duty = (line.duty_pct or 100.0) / 100.0
+            self.rig.duty = 1.0 - duty if self.inverts and line.duty_pct is not None else duty
+            self.rig.chip.now = self.world.now
+        seen = self.rig.sense.collect()
+        assert isinstance(seen, PilotReading)
+        return seen
+
+
+@pytest.fixture
+def bursts() -> Bursts:
+    return Bursts()
+
+
+@pytest.fixture
+def world(bursts: Bursts) -> SafetyWorld:
+    made = SafetyWorld(ticked=True, wrap=lambda name, port: bursts if name == "pilot_sense" else port)
+    bursts.world = made
+    return made
+
+
+def test_it_charges_at_each_current_and_opens_in_time_when_the_vehicle_leaves(world: SafetyWorld) -> None:
+    world.charge()
+    for amps in (6.0, 13.0, 32.0):
+        world.permit(amps=amps)
+        assert world.run(20.0, lambda amps=amps: world.facts().signalled_a == pytest.approx(amps, abs=0.1))  # type: ignore[misc]
+        world.run(3.0)
+        assert world.commanded() and world.facts().faults == ()
+    left = world.now
+    world.verb("unplug", evse=1)
+    assert world.run(0.2, lambda: not world.commanded()) and world.now - left <= 0.060
+
+
+def test_a_pilot_driver_that_inverts_never_charges(world: SafetyWorld, bursts: Bursts) -> None:
+    bursts.inverts = True
+    world.verb("plug_in", evse=1)
+    world.verb("ev", evse=1, pilot="C", draw_a=5)
+    world.permit()
+    world.run(20.0)
+    assert not world.commanded() and world.facts().faults == ("pilot_duty",)
+    assert world.facts().blocked_by[0].startswith("pilot PWM with a duty that is not driven")
+
+
+def test_a_vehicle_without_diode_never_gets_power(world: SafetyWorld) -> None:
+    world.verb("fault", evse=1, kind="diode")
+    world.verb("plug_in", evse=1)
+    world.permit()
+    world.run(10.0)
+    assert not world.commanded() and world.facts().faults == ("pilot_diode",)

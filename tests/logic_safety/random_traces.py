@@ -53,6 +53,7 @@ def random_event(dice: random.Random) -> tuple[str, Any]:
             ("line", dice.choice(list(LOADED_V))),
             ("arrive", dice.random() < 0.7),
             ("leave", None),
+            ("duty", dice.choice((None, 0.0, -4.9, 20.0))),
             ("diode", dice.choice((-12.0, -12.0, -8.8, 5.0))),
             ("permit", (dice.uniform(0.0, 40.0), dice.choice(("r1", "r2")), 2.0)),
             ("phases", dice.choice((1, 3))),

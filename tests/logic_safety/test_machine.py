@@ -273,6 +273,40 @@ def test_a_low_plateau_that_is_none_is_no_diode_or_no_pwm(low_v: float, fault: s
     assert scene.until(lambda: scene.faults == (fault,), 2.0) == pytest.approx(1.0, abs=0.02)
 
 
+@pytest.mark.parametrize("off_pct", [5.1, -5.1, 46.6])
+def test_a_duty_that_is_not_the_driven_one_opens_after_a_second(off_pct: float) -> None:
+    scene = charging().play(Event("duty", 0.0), 10.0)
+    assert scene.is_closed and scene.faults == ()
+    scene.play(Event("duty", off_pct))
+    assert scene.until(lambda: scene.faults == ("pilot_duty",), 2.0) == pytest.approx(1.0, abs=0.02)
+    assert not scene.is_closed and scene.machine.outputs.pilot is PilotOutput.X1
+
+
+@pytest.mark.parametrize("off_pct", [4.9, -4.9, None])
+def test_a_duty_within_five_points_is_the_driven_one(off_pct: float | None) -> None:
+    scene = charging().play(Event("duty", off_pct), 30.0)
+    assert scene.is_closed and scene.faults == ()
+
+
+def test_nothing_closes_on_a_wrong_duty() -> None:
+    scene = plugged().play(Event("duty", 20.0), PERMIT, C)
+    assert scene.until(lambda: scene.faults == ("pilot_duty",), 5.0) >= 1.0
+    assert scene.machine.cycles == 0
+
+
+def test_a_reading_from_before_the_duty_changed_accuses_nobody() -> None:
+    scene = charging().play(Event("duty", 0.0), 10.0)
+    scene.play(Event("permit", (8.0, "r1")))
+    assert scene.channel.inputs.duty_pct is not None
+    scene.play(10.0)
+    assert scene.is_closed and scene.faults == ()
+
+
+def test_a_moment_of_a_wrong_duty_is_forgotten() -> None:
+    scene = charging().play(Event("duty", 20.0), 0.9, Event("duty", 0.0), 0.5, Event("duty", 20.0), 0.9)
+    assert scene.is_closed and scene.faults == ()
+
+
 def test_a_wild_sample_says_nothing_of_the_diode() -> None:
     scene = charging().play(Event("low", -8.8), 0.5)
     scene.play(Event("line", "E"), C)  # in between the low plateau reads -12 V

@@ -451,18 +451,18 @@ def _ids(*lines: str) -> frozenset[str]:
 _KNOWN = _ids(
     "contactor_dropped contactor_stuck_open contactor_welded emergency_stop input_unreadable invariant ",
     "lock_jammed lock_lost loop_stalled mains_lost meter_lost mirror_unreadable output_failed ",
-    "over_current over_current_high over_voltage pilot_diode pilot_invalid pilot_pwm pilot_reversed ",
+    "over_current over_current_high over_voltage pilot_diode pilot_duty pilot_invalid pilot_pwm pilot_reversed ",
     "pilot_short pilot_unread proximity proximity_changed rcd_error rcd_self_test rcd_trip reader_lost ",
     "safety_lost under_voltage ",
 )
 _OPENS = _ids(
     "contactor_dropped contactor_stuck_open contactor_welded emergency_stop input_unreadable invariant ",
     "lock_lost loop_stalled mains_lost mirror_unreadable output_failed over_current_high pilot_diode ",
-    "pilot_invalid pilot_pwm pilot_reversed pilot_short pilot_unread proximity_changed rcd_error rcd_trip ",
+    "pilot_duty pilot_invalid pilot_pwm pilot_reversed pilot_short pilot_unread proximity_changed rcd_error rcd_trip ",
 )
 _SUSPENDS = _ids("lock_jammed over_current over_voltage proximity rcd_self_test under_voltage ")
 _RESET = _ids("contactor_stuck_open contactor_welded emergency_stop invariant rcd_self_test rcd_trip ")
-_UNPLUG = _ids("lock_jammed lock_lost over_current over_current_high pilot_diode proximity_changed ")
+_UNPLUG = _ids("lock_jammed lock_lost over_current over_current_high pilot_diode pilot_duty proximity_changed ")
 _SHOWS_F = _ids(
     "contactor_stuck_open contactor_welded emergency_stop invariant lock_lost over_current_high ",
     "pilot_diode proximity_changed rcd_error rcd_trip ",

@@ -85,6 +85,7 @@ class TickWorld:
         self.bolt = Part(delay=20)
         self.test_trip: tuple[int, int] | None = None
         self.sense_works = True
+        self.duty_off_pct: float | None = None  # None: the front end measures no duty
         self.drawn: Measurements | None = None
         self.phases = 3
         self.out = Outputs()
@@ -106,6 +107,10 @@ class TickWorld:
 
     def do_diode(self, volts: float) -> None:
         self.vehicle.diode_v = volts
+
+    def do_duty(self, off_pct: float | None) -> None:
+        """The front end measures another duty than the driven one, by so much."""
+        self.duty_off_pct = off_pct
 
     def do_permit(self, permit: tuple[float, str, float]) -> None:
         amps, record, lease_s = permit
@@ -236,6 +241,9 @@ class TickWorld:
         if driven is PilotOutput.X2 and self.vehicle.state in ("B", "C", "D"):
             low = self.vehicle.diode_v
         inputs.low_v = low
+        inputs.duty_pct = None
+        if self.duty_off_pct is not None and self.out.duty_pct is not None:
+            inputs.duty_pct = self.out.duty_pct + self.duty_off_pct
         inputs.high_at_s = inputs.low_at_s = inputs.proximity_at_s = self.now
         inputs.temperature_at_s = inputs.phases_at_s = self.now
 
@@ -246,6 +254,7 @@ class TickWorld:
         self._follow(out)
         seen_out = self.out
         seen_out.pilot, seen_out.motion, seen_out.rcd_test = out.pilot, out.motion, out.rcd_test
+        seen_out.duty_pct = out.duty_pct
         seen = (out.closed, out.phases, out.pilot, out.duty_pct, out.motion, out.rcd_test, self.machine.faults.ids)
         if not self.log or self.log[-1][1] != seen:
             self.log.append((self.tick, seen))
