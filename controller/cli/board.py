@@ -67,7 +67,9 @@ def _add_provision(actions: Commands) -> None:
         actions,
         "provision",
         "write one station's own files at the end of the line",
-        "Writes pilotline.toml and a password of its own into --out, and prints both as\nJSON for the production's database. What is there already is never overwritten.\n",
+        "Writes into --out: pilotline.toml, a password of its own, a TLS key, and the request\n"
+        "for its certificate (client.csr, subject CN = serial number). Prints all but the key\n"
+        "as JSON for the production's database. What is there already is never overwritten.\n",
         _provision,
     )
     _add_board(parser)
@@ -75,6 +77,9 @@ def _add_provision(actions: Commands) -> None:
     parser.add_argument("--serial", required=True, help="serial number")
     parser.add_argument("--revision", default="", help="revision of the hardware")
     parser.add_argument("--csms", required=True, metavar="URL", help="where it connects to, ws:// or wss://")
+    parser.add_argument(
+        "--organization", default="", metavar="NAME", help="the operator, O of the certificate's subject"
+    )
     parser.add_argument("--out", type=Path, default=Path("/etc/pilotline"), help="directory (default: /etc/pilotline)")
 
 
@@ -188,10 +193,11 @@ def _config_txt(args: argparse.Namespace) -> int:
 
 
 def _provision(args: argparse.Namespace) -> int:
-    from controller.provision import provisioned
+    from controller.provision import Given, provisioned
 
     load_board(args.board, _RUN)
-    print_json(provisioned(args.out, args.identity, args.serial, args.revision, args.board, args.csms))
+    given = Given(args.identity, args.serial, args.revision, args.board, args.csms, args.organization)
+    print_json(provisioned(args.out, given))
     return ExitCode.OK
 
 

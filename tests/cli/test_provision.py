@@ -9,6 +9,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from controller.config import load_station
 
@@ -32,11 +35,27 @@ def test_a_station_gets_files_that_a_start_accepts(tmp_path: Path) -> None:
     assert (station.identity, station.serial, station.revision, station.board) == ("CP-7", "0007", "C", "reference")
     assert station.csms_url == "wss://csms.example/ocpp"
     assert (tmp_path / "password").read_text() == f"{told['password']}\n" and len(told["password"]) == 32
-    for name in ("pilotline.toml", "password"):
+    names = {"pilotline.toml", "password", "client.key", "client.csr"}
+    assert {path.name for path in tmp_path.iterdir()} == names == {Path(path).name for path in told["files"]}
+    for name in names:
         assert stat.S_IMODE((tmp_path / name).stat().st_mode) & 0o007 == 0
     assert "password" not in (tmp_path / "pilotline.toml").read_text().replace("password_file", "").replace(
         "/password", ""
     )
+
+
+def test_its_certificate_is_asked_for_with_its_serial_number_and_its_own_key(tmp_path: Path) -> None:
+    told = json.loads(provision(tmp_path, organization="Operator & Söhne").stdout)
+    assert told["csr"] == (tmp_path / "client.csr").read_text() and "PRIVATE" not in json.dumps(told)
+
+    request = x509.load_pem_x509_csr(told["csr"].encode())
+    key = serialization.load_pem_private_key((tmp_path / "client.key").read_bytes(), None)
+    assert request.subject.rfc4514_string() == "O=Operator & Söhne,CN=0007" and request.is_signature_valid
+    assert isinstance(key, ec.EllipticCurvePrivateKey) and key.curve.name == "secp256r1"
+    assert request.public_key() == key.public_key()
+    assert request.extensions.get_extension_for_class(x509.KeyUsage).value.digital_signature
+    variables = load_station(tmp_path / "pilotline.toml").ocpp_variables
+    assert variables["SecurityCtrlr.OrganizationName"] == "Operator & Söhne"
 
 
 def test_it_is_written_once_and_no_two_have_one_password(tmp_path: Path) -> None:
@@ -56,6 +75,7 @@ def test_it_is_written_once_and_no_two_have_one_password(tmp_path: Path) -> None
         ({"identity": 'x"y\n[csms]'}, 3, "must be printable"),
         ({"serial": "x" * 26}, 3, "serial"),
         ({"csms": "http://x/"}, 3, "must look like ws://host"),
+        ({"organization": "x" * 65}, 3, "--organization"),
         ({"board": "nope"}, 3, "unknown board 'nope'"),
     ],
 )
