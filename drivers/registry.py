@@ -22,7 +22,7 @@ ENTRY_POINT_GROUP = "pilotline.drivers"
 
 _BUILT_IN: Mapping[str, Mapping[str, str]] = {
     "bus": {
-        "gpiozero": "drivers.bus.gpio:GpiozeroBus",
+        "gpiochip": "drivers.bus.gpio:GpiochipBus",
         "gpio_page": "drivers.mock.gpio_page:GpioPageBus",
         "smbus": "drivers.bus.i2c:SmbusBus",
         "i2c_page": "drivers.mock.i2c_page:I2cPageBus",

@@ -126,7 +126,7 @@ def pwm_chips(settings: Any) -> list[str]:
 
 def is_header(section: DeviceSection | None) -> bool:
     """Whether a GPIO bus is that of a Pi's header, and not simulated or on another chip."""
-    if section is None or section.type != "gpiozero":
+    if section is None or section.type != "gpiochip":
         return False
     return section.settings.chip_label in HEADER_CHIPS
 

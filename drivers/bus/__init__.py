@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Hashable, Iterable, Sequence
+from dataclasses import dataclass
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
@@ -35,6 +36,40 @@ class I2cBus(Protocol):
     def write_word_data(self, i2c_addr: int, register: int, value: int) -> None: ...
     def write_i2c_block_data(self, i2c_addr: int, register: int, data: Sequence[int]) -> None:
         """Write `register` and up to 32 bytes after it in one transfer."""
+
+    def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """A change of an input line. at_s: monotonic, stamped by who saw it."""
+
+    is_high: bool
+    at_s: float
+
+
+class GpioPin(Protocol):
+    """One line of a chip, held by us alone. Every call raises OSError on an error of the kernel's."""
+
+    def read(self) -> bool:
+        """Return whether the line is high."""
+
+    def write(self, high: bool) -> None: ...
+    def edges(self) -> list[Edge]:
+        """Return what changed since the last call. Raises OSError (EOVERFLOW) when some were lost."""
+
+    def close(self) -> None:
+        """Make it an input and let go of it."""
+
+
+class GpioChip(Protocol):
+    """Lines by their number. Raises OSError: EINVAL for a line that is not there, EBUSY for one in use, EOPNOTSUPP for edges that cannot be had."""
+
+    def output(self, line: int) -> GpioPin:
+        """Take the line and drive it low."""
+
+    def input(self, line: int, pull: str, *, edges: bool = False) -> GpioPin:
+        """Take the line. pull: of PULLS. edges: whether its changes are kept."""
 
     def close(self) -> None: ...
 
@@ -97,16 +132,16 @@ class Buses:
         if pin in _PULLED_UP_AT_BOOT:
             raise DeviceError(f"GPIO{pin} of {where}", "is pulled up at boot", "use GPIO9-27 for an output")
         self._reserve(bus, pin, where)
-        line = OutputLine(self._factory(bus, where), pin, where)
+        line = OutputLine(self._chip(bus, where), pin, where)
         self.at_close(stage, line.release)
         return line
 
-    def input(self, bus: str, pin: int, where: str, *, active_low: bool, pull: str) -> InputLine:
-        """Reserve and open an input. pull: `up`, `down` or `none`. Raises PinTaken, NoSuchBus, DeviceGone."""
+    def input(self, bus: str, pin: int, where: str, *, active_low: bool, pull: str, edges: bool = False) -> InputLine:
+        """Reserve and open an input. pull: of PULLS. edges: its changes are kept too. Raises PinTaken, NoSuchBus, DeviceGone."""
         from drivers.bus.lines import InputLine
 
         self._reserve(bus, pin, where)
-        line = InputLine(self._factory(bus, where), pin, where, active_low=active_low, pull=pull)
+        line = InputLine(self._chip(bus, where), pin, where, active_low=active_low, pull=pull, edges=edges)
         self.at_close(CloseStage.LINES, line.release)
         return line
 
@@ -116,13 +151,13 @@ class Buses:
             raise PinTaken(f"GPIO{pin}", f"is used by both {other} and {where}", "give one of them another line")
         self._users[bus, pin] = where
 
-    def _factory(self, name: str, where: str) -> Any:
-        return self.shared(("gpio factory", name), lambda: self._open_gpio(name, where))
+    def _chip(self, name: str, where: str) -> GpioChip:
+        return self.shared(("gpio", name), lambda: self._open_gpio(name, where))
 
-    def _open_gpio(self, name: str, where: str) -> Any:
-        factory = self._open_bus(name, where).factory()
-        self.at_close(CloseStage.BUSES, factory.close)
-        return factory
+    def _open_gpio(self, name: str, where: str) -> GpioChip:
+        chip: GpioChip = self._open_bus(name, where).chip()
+        self.at_close(CloseStage.BUSES, chip.close)
+        return chip
 
     # --- converters and shared ports -----------------------------------------------------------------------------------
 
@@ -173,12 +208,12 @@ class Buses:
     # --- the end -------------------------------------------------------------------------------------------------------
 
     def at_close(self, stage: CloseStage, closer: Callable[[], None]) -> None:
-        """Have `closer` called by `close`. It may raise DeviceError."""
+        """Have `closer` called by `close`: of one stage, the last first. It may raise DeviceError."""
         self._closers.append((stage, closer))
 
     def close(self) -> None:
         """De-energise, then let go of everything, also when single devices fail. Raises the first failure at the end."""
-        closers, self._closers = sorted(self._closers, key=lambda entry: entry[0]), []
+        closers, self._closers = sorted(reversed(self._closers), key=lambda entry: entry[0]), []
         failures: list[DeviceError | OSError] = []
         for _, closer in closers:
             try:

@@ -1,26 +1,29 @@
-"""The GPIO lines of a Raspberry Pi, through gpiozero with the lgpio backend. The chip is found by its label."""
+"""The GPIO lines of a Raspberry Pi, through libgpiod. The chip is found by its label."""
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
-import os
+import errno
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from controller.hal import DeviceGone, setting
 
+if TYPE_CHECKING:
+    import gpiod
+
+    from drivers.bus import Edge
+
 # The 40-pin header of a Pi 5, of a Pi 4, of a Pi 3 or Zero 2 W. Chip numbers differ between kernels, labels do not.
 HEADER_LABELS = ("pinctrl-rp1", "pinctrl-bcm2711", "pinctrl-bcm2835")
+EDGES = 1024  # that the kernel keeps for us, the most it can
+_CONSUMER = "pilotline"
 
-_GPIO_GET_CHIPINFO_IOCTL = 0x8044B401  # struct gpiochip_info { char name[32]; char label[32]; __u32 lines; }
 
-
-class GpiozeroBus:
-    """Gives the pin factory of one GPIO chip."""
+class GpiochipBus:
+    """Gives the lines of one GPIO chip."""
 
     @dataclass(frozen=True)
     class Settings:
@@ -33,62 +36,107 @@ class GpiozeroBus:
         self._settings = settings
         self._where = where
 
-    def factory(self) -> Any:
-        """Open the chip and return a gpiozero pin factory. Raises DeviceGone."""
-        chip = chip_number(chip_labels(), self._settings.chip_label, self._where)
+    def chip(self) -> Gpiochip:
+        """Open the chip. Raises DeviceGone."""
         try:
-            with _room_for_a_pipe():
-                from gpiozero.pins.lgpio import LGPIOFactory  # type: ignore[import-untyped]
+            import gpiod
         except ImportError as error:
-            raise DeviceGone(
-                f"GPIO of {self._where}",
-                "the Python module lgpio is missing",
-                "apt install python3-lgpio, and make the venv with --system-site-packages",
-            ) from error
+            problem = "the Python module gpiod is missing"
+            raise DeviceGone(f"GPIO of {self._where}", problem, "pip install 'pilotline[pi]'") from error
+        number = chip_number(chip_labels(), self._settings.chip_label, self._where)
+        try:
+            return Gpiochip(gpiod.Chip(f"/dev/gpiochip{number}"))
         except OSError as error:
             raise DeviceGone(
-                f"GPIO of {self._where}", f"lgpio cannot make its pipe: {error.strerror}", "is /tmp full or read-only?"
-            ) from error
-        import lgpio  # type: ignore[import-not-found]
-
-        try:
-            return LGPIOFactory(chip=chip)
-        except (lgpio.error, OSError) as error:
-            raise DeviceGone(
-                f"/dev/gpiochip{chip} of {self._where}", f"cannot be opened: {error}", "is the user in the group gpio?"
+                f"/dev/gpiochip{number} of {self._where}",
+                f"cannot be opened: {error}",
+                "is the user in the group gpio?",
             ) from error
 
 
-@contextlib.contextmanager
-def _room_for_a_pipe() -> Iterator[None]:
-    """Let lgpio make its named pipe in a directory of its own while it is imported. Raises OSError.
+class Gpiochip:
+    """Implements `drivers.bus.GpioChip`."""
 
-    It makes one for alerts, which nobody here uses, where LG_WD says or else in the working directory, and a service's is `/`,
-    where it may not write. With LG_WD it also moves the whole process there.
-    """
-    import tempfile
+    def __init__(self, chip: gpiod.Chip) -> None:
+        self._chip = chip
 
-    home, wish = os.getcwd(), os.environ.get("LG_WD")
-    with tempfile.TemporaryDirectory(prefix="pilotline-gpio-") as directory:
-        os.environ["LG_WD"] = directory
+    def output(self, line: int) -> GpiochipPin:
+        from gpiod.line import Direction, Value
+
+        return self._requested(line, direction=Direction.OUTPUT, output_value=Value.INACTIVE)
+
+    def input(self, line: int, pull: str, *, edges: bool = False) -> GpiochipPin:
+        from gpiod.line import Bias, Clock, Direction, Edge
+
+        bias = {"up": Bias.PULL_UP, "down": Bias.PULL_DOWN, "none": Bias.DISABLED}[pull]
+        watched = {"edge_detection": Edge.BOTH, "event_clock": Clock.MONOTONIC} if edges else {}
+        return self._requested(line, direction=Direction.INPUT, bias=bias, **watched)
+
+    def _requested(self, line: int, **settings: object) -> GpiochipPin:
+        import gpiod
+
+        if not 0 <= line < self._chip.get_info().num_lines:
+            raise OSError(errno.EINVAL, "no such line")
+        wanted = gpiod.LineSettings(**settings)  # type: ignore[arg-type]
+        return GpiochipPin(self._chip.request_lines({line: wanted}, consumer=_CONSUMER, event_buffer_size=EDGES), line)
+
+    def close(self) -> None:
+        self._chip.close()
+
+
+class GpiochipPin:
+    """Implements `drivers.bus.GpioPin`: one line, which nobody else has until it is closed."""
+
+    def __init__(self, request: gpiod.LineRequest, line: int) -> None:
+        from gpiod.line import Value
+
+        self._request = request
+        self._line = line
+        self._low, self._high = Value.INACTIVE, Value.ACTIVE
+        self._seen = 0  # number of the last edge
+
+    def read(self) -> bool:
+        return self._request.get_value(self._line) is self._high
+
+    def write(self, high: bool) -> None:
+        self._request.set_value(self._line, self._high if high else self._low)
+
+    def edges(self) -> list[Edge]:
+        from drivers.bus import Edge
+
+        found = []
+        while self._request.wait_edge_events(0):
+            found += self._request.read_edge_events()
+        if not found:
+            return []
+        before, self._seen = self._seen, found[-1].line_seqno
+        if self._seen - before != len(found):
+            raise OSError(errno.EOVERFLOW, f"more than {EDGES} edges since they were last read: noise")
+        return [Edge(event.event_type is event.Type.RISING_EDGE, event.timestamp_ns / 1e9) for event in found]
+
+    def close(self) -> None:
+        """An output is an input afterwards: the kernel leaves a line that is merely let go of as it was driven."""
+        import gpiod
+        from gpiod.line import Direction
+
         try:
-            yield
+            self._request.reconfigure_lines({self._line: gpiod.LineSettings(direction=Direction.INPUT)})
         finally:
-            os.chdir(home)
-            del os.environ["LG_WD"]
-            if wish is not None:
-                os.environ["LG_WD"] = wish
+            self._request.release()
 
 
 def chip_labels(devices: Path = Path("/dev")) -> dict[int, str]:
     """Return number -> label of every GPIO chip that may be read."""
+    import gpiod
+
     labels: dict[int, str] = {}
     for path in devices.glob("gpiochip*"):
         number = re.fullmatch(r"gpiochip(\d+)", path.name)
         if number is None:
             continue
         try:
-            labels[int(number[1])] = _label(path)
+            with gpiod.Chip(str(path)) as chip:
+                labels[int(number[1])] = chip.get_info().label
         except OSError:
             continue  # a chip that we may not open cannot be the one to use
     return labels
@@ -104,13 +152,3 @@ def chip_number(labels: Mapping[int, str], wanted: str, where: str) -> int:
     raise DeviceGone(
         f"GPIO chip {' or '.join(accepted)} of {where}", f"not found among: {found}", "`gpiodetect` lists the labels"
     )
-
-
-def _label(path: Path) -> str:
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        info = bytearray(68)
-        fcntl.ioctl(descriptor, _GPIO_GET_CHIPINFO_IOCTL, info)
-    finally:
-        os.close(descriptor)
-    return bytes(info[32:64]).split(b"\0", 1)[0].decode("ascii", "replace")

@@ -1,29 +1,23 @@
-"""GPIO lines with our errors: what drivers see of gpiozero.
-
-gpiozero's devices open and close a line; its level goes straight through their pin, because the safety loop reads and writes some
-twenty lines in every pass.
-"""
+"""GPIO lines with our errors: what drivers see of a chip's pins."""
 
 from __future__ import annotations
 
-import sys
+import errno
 from collections.abc import Callable
-from typing import Any
-
-import gpiozero  # type: ignore[import-untyped]
+from typing import TYPE_CHECKING
 
 from controller.hal import DeviceError, DeviceGone
+
+if TYPE_CHECKING:
+    from drivers.bus import GpioChip, GpioPin
 
 
 class OutputLine:
     """An active-high output. It starts low, is low again after `close`, and is then left as an input."""
 
-    def __init__(self, factory: Any, pin: int, where: str) -> None:
+    def __init__(self, chip: GpioChip, pin: int, where: str) -> None:
         self._device_name = f"GPIO{pin} of {where}"
-        self._device = _opened(
-            self._device_name, lambda: gpiozero.OutputDevice(pin, initial_value=False, pin_factory=factory)
-        )
-        self._pin = self._device.pin
+        self._pin: GpioPin | None = _opened(self._device_name, lambda: chip.output(pin))
         self._is_high = False
 
     @property
@@ -34,75 +28,66 @@ class OutputLine:
     def set(self, high: bool) -> None:
         """Drive the line. Writes every time: a level that something else disturbed is restored by the next pass."""
         try:
-            self._pin.state = high
-        except _library_errors() as error:
+            _held(self._pin).write(high)
+        except OSError as error:
             raise DeviceError(self._device_name, f"cannot be driven: {error}") from error
         self._is_high = high
 
     def release(self) -> None:
         """Drive low and let go of the line."""
-        if not self._device.closed:
+        if self._pin is not None:
             try:
                 self.set(False)
             finally:
-                self._device.close()
+                pin, self._pin = self._pin, None
+                pin.close()
 
 
 class InputLine:
     """An input. `is_active` is True at the level the settings call active."""
 
-    def __init__(self, factory: Any, pin: int, where: str, *, active_low: bool, pull: str) -> None:
+    def __init__(
+        self, chip: GpioChip, pin: int, where: str, *, active_low: bool, pull: str, edges: bool = False
+    ) -> None:
         self._device_name = f"GPIO{pin} of {where}"
-        pull_up = {"up": True, "down": False, "none": None}[pull]
-        self._device = _opened(
-            self._device_name,
-            lambda: gpiozero.InputDevice(
-                pin, pull_up=pull_up, active_state=True if pull_up is None else None, pin_factory=factory
-            ),
-        )
-        self._pin = self._device.pin
+        self._pin: GpioPin | None = _opened(self._device_name, lambda: chip.input(pin, pull, edges=edges))
         self._active_low = active_low
-        self._is_watched = False
 
     def is_active(self) -> bool:
         """Read the line. Raises DeviceError."""
         try:
-            return bool(self._pin.state) is not self._active_low
-        except _library_errors() as error:
+            return _held(self._pin).read() is not self._active_low
+        except OSError as error:
             raise DeviceError(self._device_name, f"cannot be read: {error}") from error
 
-    def watch(self, on_change: Callable[[bool, float], None]) -> None:
-        """Have every change told: whether it is active now, and when, in monotonic seconds by the kernel's stamp.
+    def edges(self) -> list[tuple[bool, float]]:
+        """Return every change since the last call: whether it became active, and when, in monotonic seconds by the kernel's stamp.
 
-        Called on a thread of the GPIO library. Raises DeviceError where the line has no edge events.
+        Raises DeviceError; also where there were more than the kernel keeps, which are lost then.
         """
-        self._on_change = on_change
         try:
-            self._pin.edges = "both"
-            self._pin.when_changed = self._changed
-            self._is_watched = True
-        except _library_errors() as error:
-            raise DeviceError(self._device_name, f"has no edge events: {error}") from error
-
-    def _changed(self, ticks: float, state: int) -> None:
-        self._on_change(bool(state) is not self._active_low, ticks)
+            return [(edge.is_high is not self._active_low, edge.at_s) for edge in _held(self._pin).edges()]
+        except OSError as error:
+            raise DeviceError(self._device_name, f"cannot be watched: {error}", "its wire and its pull") from error
 
     def release(self) -> None:
-        if not self._device.closed and self._is_watched:
-            self._pin.when_changed = None
-        self._device.close()
+        if self._pin is not None:
+            pin, self._pin = self._pin, None
+            pin.close()
 
 
-def _library_errors() -> tuple[type[BaseException], ...]:
-    """What gpiozero and the library below it raise. lgpio, which it loads on a Pi, has an error of its own kind."""
-    lgpio = sys.modules.get("lgpio")
-    return (gpiozero.GPIOZeroError, OSError) if lgpio is None else (gpiozero.GPIOZeroError, OSError, lgpio.error)
+def _held(pin: GpioPin | None) -> GpioPin:
+    if pin is None:
+        raise OSError(errno.EBADF, "the line was let go of")
+    return pin
 
 
-def _opened(name: str, make: Callable[[], Any]) -> Any:
+def _opened(name: str, make: Callable[[], GpioPin]) -> GpioPin:
     try:
         return make()
-    except gpiozero.PinInvalidPin as error:
-        raise DeviceGone(name, "this board has no such line", "use the BCM number of the line") from error
-    except _library_errors() as error:
+    except OSError as error:
+        if error.errno == errno.EINVAL:
+            raise DeviceGone(name, "this board has no such line", "use the BCM number of the line") from error
+        if error.errno == errno.EOPNOTSUPP:
+            raise DeviceError(name, "has no edge events", "use a line of the header") from error
         raise DeviceGone(name, f"cannot be opened: {error}", "is another program using the line?") from error

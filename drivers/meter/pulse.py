@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +15,7 @@ _MICRO = 1_000_000
 
 
 class PulseMeter:
-    """Counts the kernel's edge events, so that pulses are not missed while the station is busy.
+    """Counts the edges that the kernel stamped and kept, so that pulses are not missed while the station is busy: 1024 between two readings.
 
     Every register that `read` returns is on the disk first: after a power cut it does not come back lower than what was told. What
     was counted since the last `read` is then missing. A broken wire looks like a vehicle that draws nothing, and pulses while the
@@ -46,20 +45,18 @@ class PulseMeter:
         self._register: PulseRegister | None = None
         self._base_micro_wh = 0  # the register without the pulses of this counter
         self._saved_micro_wh = 0  # of this counter's pulses, what is in the file
-        self._lock = threading.Lock()  # edges come on a thread of the GPIO library
-        line = buses.input(
-            settings.gpio, settings.pin, f"{where} pin", active_low=settings.active_low, pull=settings.pull
+        self._line = buses.input(
+            settings.gpio, settings.pin, f"{where} pin", active_low=settings.active_low, pull=settings.pull, edges=True
         )
-        self._counter = PulseCounter(settings.shortest_ms / 1000, line.is_active(), self._monotonic())
-        line.watch(self._edge)
-        buses.at_close(CloseStage.DEVICES, self._leave)
+        self._counter = PulseCounter(settings.shortest_ms / 1000, self._line.is_active(), self._monotonic())
+        buses.at_close(CloseStage.LINES, self._leave)  # before its line is let go of
 
     async def read(self) -> MeterReading:
+        self._count()
         now = self._monotonic()
-        with self._lock:
-            self._counter.settle(now)
-            pulses, per_second = self._counter.pulses, self._counter.per_second(now)
-        micro_wh = self._save(pulses)
+        self._counter.settle(now)
+        per_second = self._counter.per_second(now)
+        micro_wh = self._save(self._counter.pulses)
         wh_per_pulse = 1000 / self._settings.pulses_per_kwh
         return MeterReading(
             taken_at_s=now,
@@ -72,8 +69,9 @@ class PulseMeter:
     async def close(self) -> None:
         self._leave()
 
-    def _edge(self, is_active: bool, at_s: float) -> None:
-        with self._lock:
+    def _count(self) -> None:
+        """Take what the kernel kept. Raises DeviceError for more than it keeps: a line that hums."""
+        for is_active, at_s in self._line.edges():
             self._counter.edge(is_active, at_s)
 
     def _save(self, pulses: int) -> int:
@@ -92,9 +90,8 @@ class PulseMeter:
         if self._register is None:
             return
         try:
-            with self._lock:
-                pulses = self._counter.pulses
-            self._save(pulses)
+            self._count()
+            self._save(self._counter.pulses)
         finally:
             register, self._register = self._register, None
             register.close()

@@ -1,6 +1,6 @@
 """`python -m hil.kernel`: run the drivers of one charging session on a real kernel's devices, in an emulated computer.
 
-Needs QEMU and a Debian with apt; no root. Kernel, busybox and lgpio are fetched once into build/kernel. Exit code 0 only if
+Needs QEMU and a Debian with apt; no root. Kernel and busybox are fetched once into build/kernel. Exit code 0 only if
 every step was seen; 1 when one was not; 2 when something is missing.
 """
 
@@ -85,9 +85,8 @@ def run(directory: Path, given: Path | None, say: Say) -> tuple[str, Verdict]:
     emulator = packages.need_programs()
     kernel = packages.kernel(directory, given, say)
     busybox = packages.busybox(directory, say)
-    lgpio = packages.lgpio_directory(directory, say)
     order = kernel.modules.load_order((*wiring.ROOT_MODULES, *wiring.DEVICE_MODULES))
-    script = image.init_script(order, wiring.PARAMETERS, guest_command(lgpio))
+    script = image.init_script(order, wiring.PARAMETERS, guest_command())
     modules = {name: kernel.modules.content(name) for name in order}
     initramfs, tables = directory / "initramfs", directory / "chips.aml"
     initramfs.write_bytes(image.initramfs(busybox, modules, script))
@@ -113,12 +112,11 @@ def _watch(command: Sequence[str], log: Path, say: Say) -> Verdict:
     return verdict
 
 
-def guest_command(lgpio: Path | None) -> list[str]:
+def guest_command() -> list[str]:
     """Return what runs in the guest: this very Python, in this very checkout."""
-    paths = [ROOT] if lgpio is None else [ROOT, lgpio]
     environment = {
         "PATH": "/usr/local/bin:/usr/bin:/bin",
-        "PYTHONPATH": ":".join(str(path) for path in paths),
+        "PYTHONPATH": str(ROOT),
         "PYTHONDONTWRITEBYTECODE": "1",
         "TMPDIR": "/run",
     }

@@ -38,9 +38,6 @@ mount -t devtmpfs dev /host/dev
 mkdir /host/dev/shm
 mount -t tmpfs shm /host/dev/shm
 mount -t tmpfs run /host/run
-# gpiozero takes no computer for a Pi that does not say which one it is: a 3B+.
-echo "Revision : a020d3" >/host/run/cpuinfo
-mount --bind /host/run/cpuinfo /host/proc/cpuinfo
 chroot /host {shlex.join(command)}
 sleep 1
 echo o >/proc/sysrq-trigger

@@ -1,11 +1,9 @@
-"""What the test needs of Debian: QEMU, a kernel, busybox, lgpio. Only QEMU must be installed; the rest is fetched aside."""
+"""What the test needs of Debian: QEMU, a kernel, busybox. Only QEMU must be installed; the rest is fetched aside."""
 
 from __future__ import annotations
 
-import importlib.util
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +13,6 @@ from hil.kernel.modules import Modules
 EMULATOR = "qemu-system-x86_64"
 META_PACKAGE = "linux-image-amd64"
 BUSYBOX = "busybox-static"
-LGPIO = "lgpio>=0.2.2"  # older ones on the index are empty
 
 _HINT = "run `sudo apt update`, or put the package's .deb into build/kernel"
 
@@ -108,19 +105,6 @@ def kernel_names(told: str) -> list[str]:
     """Return the kernel packages that `apt-cache depends` lists for the meta package."""
     words = (line.partition("Depends:")[2].strip() for line in told.splitlines())
     return [word for word in words if word.startswith("linux-image-")]
-
-
-def lgpio_directory(directory: Path, say: Callable[[str], None]) -> Path | None:
-    """Return where the guest finds lgpio: None where our Python has it anyway. Raises Unusable."""
-    if importlib.util.find_spec("_lgpio") is not None:  # the empty ones lack it
-        return None
-    wanted = directory / f"python{sys.version_info.major}.{sys.version_info.minor}"
-    if not (wanted / "lgpio.py").exists():
-        say("installing lgpio aside (once)")
-        command = [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--only-binary", ":all:"]
-        hint = "install python3-lgpio and make .venv with --system-site-packages"
-        _run([*command, "--target", str(wanted), LGPIO], f"{LGPIO} is not to be had for this Python; {hint}")
-    return wanted
 
 
 def _run(command: Sequence[str], problem: str, cwd: Path | None = None) -> str:

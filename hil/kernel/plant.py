@@ -42,7 +42,7 @@ _START_S = 10.0
 
 # The bench's layout knows the board by its pages; here it is told the same board with pages in the place of the buses.
 _PAGES = {
-    'type = "gpiozero"\nchip_label = "AMDIF031:00"': 'type = "gpio_page"\npage = "{run}/gpio.page"',
+    'type = "gpiochip"\nchip_label = "AMDIF031:00"': 'type = "gpio_page"\npage = "{run}/gpio.page"',
     'type = "smbus"\npath = "/dev/i2c-0"': 'type = "i2c_page"\npage = "{run}/analog.page"',
 }
 

@@ -30,7 +30,7 @@ def test_every_line_of_the_mock_board_has_its_role(board):
 
 def test_real_board_is_refused_with_the_section_that_is_not_played(tmp_path):
     with pytest.raises(
-        BenchError, match=r"reference\.toml \[bus\.gpio\]: the mock bench plays no bus of type 'gpiozero'"
+        BenchError, match=r"reference\.toml \[bus\.gpio\]: the mock bench plays no bus of type 'gpiochip'"
     ):
         Layout.of(load_board("reference", tmp_path))
 

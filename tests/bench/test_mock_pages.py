@@ -3,7 +3,6 @@
 import itertools
 import time
 
-import gpiozero
 import pytest
 
 from controller.hal import DeviceGone
@@ -22,10 +21,10 @@ def page(tmp_path):
 
 
 @pytest.fixture
-def factory(page, tmp_path):
-    factory = GpioPageBus(GpioPageBus.Settings(page=str(tmp_path / "gpio.page")), "mock.toml [bus.gpio]").factory()
-    yield factory
-    factory.close()
+def chip(page, tmp_path):
+    chip = GpioPageBus(GpioPageBus.Settings(page=str(tmp_path / "gpio.page")), "mock.toml [bus.gpio]").chip()
+    yield chip
+    chip.close()
 
 
 def test_lines_pull_as_the_soc_does_at_boot(page):
@@ -33,60 +32,61 @@ def test_lines_pull_as_the_soc_does_at_boot(page):
     assert not any(page.line(line).is_output for line in range(28))
 
 
-def test_output_writes_level_and_time_on_the_page(page, factory):
-    device = gpiozero.OutputDevice(16, initial_value=False, pin_factory=factory)
+def test_output_writes_level_and_time_on_the_page(page, chip):
+    pin = chip.output(16)
+    assert page.line(16).is_output and not page.line(16).level
     before, head = time.monotonic(), page.head
-    device.on()
+    pin.write(True)
     state = page.line(16)
     assert state.level and state.is_output
     assert before - 1e-6 <= state.written_at_s <= time.monotonic()
-    device.off()
+    pin.write(False)
     edges = page.edges(head)
     assert [(edge.line, edge.level, edge.is_output) for edge in edges] == [(16, True, True), (16, False, True)]
-    device.close()
+    pin.close()
 
 
-def test_close_makes_the_pin_an_input_and_its_level_low(page, factory):
-    device = gpiozero.OutputDevice(16, initial_value=True, pin_factory=factory)
+def test_close_makes_the_pin_an_input_and_its_level_low(page, chip):
+    pin = chip.output(16)
+    pin.write(True)
     head = page.head
-    device.close()
+    pin.close()
     assert page.line(16).is_output is False and page.line(16).level is False
     assert [(edge.line, edge.is_output) for edge in page.edges(head)] == [(16, False)]
 
 
-def test_new_process_takes_a_line_that_was_left_driven_as_an_input_first(page, tmp_path):
-    settings = GpioPageBus.Settings(page=str(tmp_path / "gpio.page"))
-    killed = gpiozero.OutputDevice(16, initial_value=True, pin_factory=GpioPageBus(settings, "first").factory())
-    assert page.line(16).level and not killed.closed
-    GpioPageBus(settings, "second").factory().pin(16)
-    assert not page.line(16).is_output and not killed.closed
+@pytest.mark.parametrize("as_output", [True, False])
+def test_new_process_that_takes_a_line_that_was_left_driven_drives_it_low(page, chip, tmp_path, as_output):
+    chip.output(16).write(True)
+    assert page.line(16).level
+    other = GpioPageBus(GpioPageBus.Settings(page=str(tmp_path / "gpio.page")), "second").chip()
+    _ = other.output(16) if as_output else other.input(16, "down")
+    assert not page.line(16).level and page.line(16).is_output is as_output
 
 
 @pytest.mark.parametrize(
-    ("pull_up", "driven", "level"), [(True, None, 1), (False, None, 0), (True, False, 0), (False, True, 1)]
+    ("pull", "driven", "level"), [("up", None, True), ("down", None, False), ("up", False, False), ("down", True, True)]
 )
-def test_input_reads_what_drives_it_else_its_pull(page, factory, pull_up, driven, level):
-    device = gpiozero.InputDevice(22, pull_up=pull_up, pin_factory=factory)
+def test_input_reads_what_drives_it_else_its_pull(page, chip, pull, driven, level):
+    pin = chip.input(22, pull)
     if driven is not None:
         page.drive(22, driven)
-    assert device.pin.state == level
+    assert pin.read() is level
     page.release(22)
-    assert device.pin.state == int(pull_up)
+    assert pin.read() is (pull == "up")
 
 
-def test_pins_that_a_pi_does_not_have_are_refused(factory):
-    with pytest.raises(gpiozero.PinInvalidPin):
-        gpiozero.OutputDevice(45, pin_factory=factory)
+def test_pins_that_a_pi_does_not_have_are_refused(chip):
+    for line in (28, 45, -1):
+        with pytest.raises(OSError, match="no such line"):
+            chip.output(line)
 
 
-def test_pins_offer_neither_pwm_nor_edge_events(factory):
-    pin = factory.pin(18)
-    with pytest.raises(gpiozero.PinPWMUnsupported):
-        pin.frequency = 1000
-    with pytest.raises(gpiozero.PinEdgeDetectUnsupported):
-        pin.when_changed = test_pins_offer_neither_pwm_nor_edge_events
-    with pytest.raises(gpiozero.PinSetInput):
-        pin.state = 1
+def test_pins_offer_no_edge_events_and_inputs_are_not_driven(chip):
+    with pytest.raises(OSError, match="no edge events"):
+        chip.input(18, "none", edges=True)
+    with pytest.raises(OSError, match="cannot be driven"):
+        chip.input(18, "none").write(True)
 
 
 def test_ring_keeps_the_newest_edges(page):
@@ -115,7 +115,7 @@ def test_page_that_is_missing_or_foreign_is_named(tmp_path, content):
     with pytest.raises(PageError, match=r"gpio\.page"):
         GpioPage(path)
     with pytest.raises(DeviceGone, match="mock bench"):
-        GpioPageBus(GpioPageBus.Settings(page=str(path)), "mock.toml [bus.gpio]").factory()
+        GpioPageBus(GpioPageBus.Settings(page=str(path)), "mock.toml [bus.gpio]").chip()
 
 
 class Ads:

@@ -48,7 +48,7 @@ def test_help_and_status_load_no_heavy_library() -> None:
     for arguments in (["--help"], ["status"]):
         code = f"import sys, controller.cli.main as m; m.main({arguments}); print('\\n'.join(sys.modules))"
         result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-        heavy = {"websockets", "msgspec", "pymodbus", "ocpp", "gpiozero", "asyncio", "sqlite3", "serial"}
+        heavy = {"websockets", "msgspec", "pymodbus", "ocpp", "gpiod", "asyncio", "sqlite3", "serial"}
         assert heavy.isdisjoint(result.stdout.split())
 
 

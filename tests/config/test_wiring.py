@@ -80,10 +80,10 @@ RULES = {
         ["b.toml [mains] pin = 12: GPIO12 is EVSE 1 CP_PWM (b.toml [evse.1.pilot_driver] channel); take another line: GPIO9, 10, 11, 13, 4, 6, 7, 8 are free"],
     ),
     "second header bus": (
-        [("[bus.i2c]", '[bus.more]\ntype = "gpiozero"\n\n[bus.i2c]'), moved(16, 'gpio = "more"')],
+        [("[bus.i2c]", '[bus.more]\ntype = "gpiochip"\n\n[bus.i2c]'), moved(16, 'gpio = "more"')],
         ["b.toml [mains] pin = 16: GPIO16 is EVSE 1 contactor K1 (b.toml [evse.1.contactor] pin); take another line: GPIO9, 10, 11, 13, 4, 6, 7, 8 are free"],
     ),
-    "another chip": ([("[bus.i2c]", '[bus.more]\ntype = "gpiozero"\nchip_label = "mcp23017"\n\n[bus.i2c]'), moved(16, 'gpio = "more"')], []),
+    "another chip": ([("[bus.i2c]", '[bus.more]\ntype = "gpiochip"\nchip_label = "mcp23017"\n\n[bus.i2c]'), moved(16, 'gpio = "more"')], []),
     "free": ([moved(6)], []),
     "PWM line of another channel": (
         [("pwm_pin = 12", "pwm_pin = 13"), (MAINS, MAINS.replace("13", "6"))],

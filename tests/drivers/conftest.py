@@ -10,7 +10,7 @@ import pytest
 
 from controller.hal import DeviceError
 from drivers.bus import Buses
-from tests.drivers.driver_rig import TEST_BUSES, Lines, MockLines, PageLines, install_entry_points
+from tests.drivers.driver_rig import TEST_BUSES, HandLines, Lines, PageLines, install_entry_points
 
 
 @pytest.fixture
@@ -19,10 +19,10 @@ def test_buses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     install_entry_points(tmp_path / "site", monkeypatch, TEST_BUSES)
 
 
-@pytest.fixture(params=["gpiozero mock", "gpio page"])
+@pytest.fixture(params=["hand chip", "gpio page"])
 def lines(request: pytest.FixtureRequest, tmp_path: Path, test_buses: None) -> Lines:
-    """The same lines on gpiozero's mock factory and on the mock bench's page."""
-    return MockLines() if request.param == "gpiozero mock" else PageLines(tmp_path / "gpio.page")
+    """The same lines on a chip of the test's own and on the mock bench's page."""
+    return HandLines() if request.param == "hand chip" else PageLines(tmp_path / "gpio.page")
 
 
 @pytest.fixture

@@ -10,10 +10,9 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import pytest
-from gpiozero.pins.mock import MockFactory, MockPin
 
 from drivers import registry
-from drivers.bus import Buses
+from drivers.bus import Buses, Edge
 from drivers.mock.pages import GpioPage
 
 
@@ -69,39 +68,103 @@ def install_entry_points(directory: Path, monkeypatch: pytest.MonkeyPatch, point
 # --- GPIO ----------------------------------------------------------------------------------------------------------------
 
 
-class BenchPin(MockPin):
-    """gpiozero's mock pin, but let go of when it becomes an input, and with a history of every level it drove."""
+class HandPin:
+    """A line by the rules of `drivers.bus.GpioPin`, with a history of every level it drove and of what the world did to it."""
 
-    def __init__(self, factory: Any, info: Any) -> None:
-        super().__init__(factory, info)
+    def __init__(self, number: int, edges: list[tuple[int, bool]], clock: Callable[[], float]) -> None:
+        self._number = number
+        self._driven = edges
+        self._clock = clock
+        self._kept: list[Edge] | None = None
+        self.level = False
+        self.is_output = False
+        self.is_taken = False
+        self.pull = "none"
         self.outside: bool | None = None
+        self.fails: OSError | None = None
 
-    def _set_function(self, value: str) -> None:
-        super()._set_function(value)
-        if value == "input" and self._get_pull() == "floating":
-            self._change_state(False)
+    def read(self) -> bool:
+        if self.fails is not None:
+            raise self.fails
+        if self.is_output:
+            return self.level
+        return self.outside if self.outside is not None else self.pull == "up"
 
-    def _get_state(self) -> bool:
-        if self._function == "input" and self.outside is not None:
-            return self.outside
-        return bool(super()._get_state())
+    def write(self, high: bool) -> None:
+        if self.fails is not None:
+            raise self.fails
+        assert self.is_output, "an input is not driven"
+        if high is not self.level:
+            self._driven.append((self._number, high))
+        self.level = high
+
+    def edges(self) -> list[Edge]:
+        if self.fails is not None:
+            raise self.fails
+        assert self._kept is not None
+        found, self._kept = self._kept, []
+        return found
+
+    def close(self) -> None:
+        self.is_output = self.level = self.is_taken = False
+        self.pull, self._kept = "none", None
+
+    # --- the world's side
+
+    def drive(self, high: bool | None) -> None:
+        before, self.outside = self.read(), high
+        if self._kept is not None and self.read() is not before:
+            self._kept.append(Edge(self.read(), self._clock()))
+
+    def take(self, pull: str, *, is_output: bool, edges: bool = False) -> HandPin:
+        if self.is_taken:
+            raise OSError(errno.EBUSY, "Device or resource busy")
+        self.is_taken, self.is_output, self.pull = True, is_output, pull
+        self._kept = [] if edges else None
+        return self
+
+
+class HandChip:
+    """A chip of 54 lines, as a Pi's, by the rules of `drivers.bus.GpioChip`."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self.driven: list[tuple[int, bool]] = []
+        self.pins = [HandPin(number, self.driven, clock) for number in range(54)]
+
+    def output(self, line: int) -> HandPin:
+        return self._pin(line).take("none", is_output=True)
+
+    def input(self, line: int, pull: str, *, edges: bool = False) -> HandPin:
+        return self._pin(line).take(pull, is_output=False, edges=edges)
+
+    def _pin(self, line: int) -> HandPin:
+        if not 0 <= line < len(self.pins):
+            raise OSError(errno.EINVAL, "no such line")
+        return self.pins[line]
+
+    def close(self) -> None: ...
+
+    def forget(self) -> None:
+        """The process that held the lines is gone."""
+        for pin in self.pins:
+            pin.close()
 
 
 @dataclass(frozen=True)
-class MockPinsSettings:
-    factory: Any
+class HandChipSettings:
+    chip: HandChip
 
 
-class MockPinsBus:
-    """A bus driver (installed by entry point) over gpiozero's mock factory."""
+class HandChipBus:
+    """A bus driver (installed by entry point) over a chip of the test's own."""
 
-    Settings = MockPinsSettings
+    Settings = HandChipSettings
 
-    def __init__(self, settings: MockPinsSettings, where: str) -> None:
+    def __init__(self, settings: HandChipSettings, where: str) -> None:
         self._settings = settings
 
-    def factory(self) -> Any:
-        return self._settings.factory
+    def chip(self) -> HandChip:
+        return self._settings.chip
 
 
 class Lines(Protocol):
@@ -119,37 +182,27 @@ class Lines(Protocol):
         """Every change of level that the program made on those lines, in order."""
 
 
-class MockLines:
-    """Lines of gpiozero's own mock factory."""
+class HandLines:
+    """Lines of a chip of the test's own."""
 
     def __init__(self) -> None:
-        self._edges: list[tuple[int, bool]] = []
-        edges = self._edges
-
-        class RecordingPin(BenchPin):
-            def _change_state(self, value: bool) -> bool:
-                changed = bool(super()._change_state(value))
-                if changed and self._function == "output":
-                    edges.append((self._number, value))
-                return changed
-
-        self.factory = MockFactory(pin_class=RecordingPin)
-        self.bus = Section("bus", "mock_pins", "gpio", MockPinsSettings(self.factory))
+        self.chip = HandChip()
+        self.bus = Section("bus", "hand_chip", "gpio", HandChipSettings(self.chip))
 
     def level(self, pin: int) -> bool:
-        return bool(self.factory.pin(f"GPIO{pin}").state)
+        return self.chip.pins[pin].read()
 
     def is_output(self, pin: int) -> bool:
-        return str(self.factory.pin(f"GPIO{pin}").function) == "output"
+        return self.chip.pins[pin].is_output
 
     def drive(self, pin: int, high: bool) -> None:
-        self.factory.pin(f"GPIO{pin}").outside = high
+        self.chip.pins[pin].drive(high)
 
     def release(self, pin: int) -> None:
-        self.factory.pin(f"GPIO{pin}").outside = None
+        self.chip.pins[pin].drive(None)
 
     def edges(self, *pins: int) -> list[tuple[int, bool]]:
-        return [edge for edge in self._edges if edge[0] in pins]
+        return [edge for edge in self.chip.driven if edge[0] in pins]
 
 
 class PageLines:
@@ -276,6 +329,6 @@ def chip_buses(chip: SimulatedAds1115, type: str = "ads1115") -> Buses:
     )
 
 
-TEST_BUSES = {"bus.mock_pins": "tests.drivers.driver_rig:MockPinsBus", "bus.chip": "tests.drivers.driver_rig:ChipBus"}
+TEST_BUSES = {"bus.hand_chip": "tests.drivers.driver_rig:HandChipBus", "bus.chip": "tests.drivers.driver_rig:ChipBus"}
 
 Make = Callable[..., Any]

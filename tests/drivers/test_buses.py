@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import importlib.abc
-import importlib.machinery
-import importlib.util
-import os
+import errno
 import sys
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
 from controller.hal import DeviceError, DeviceGone
 from drivers import registry
 from drivers.bus import Buses, CloseStage, NoSuchBus, PinTaken
-from drivers.bus.gpio import GpiozeroBus, chip_labels, chip_number
+from drivers.bus.gpio import GpiochipBus, chip_labels, chip_number
 from drivers.bus.i2c import SmbusBus
-from tests.drivers.driver_rig import HandClock, Lines, MockLines, SimulatedAds1115, chip_buses, section
+from tests.drivers.driver_rig import HandClock, HandLines, Lines, SimulatedAds1115, chip_buses, section
 
 PI_5 = {0: "gpio-brcmstb@107d508500", 4: "pinctrl-rp1", 11: "gpio-brcmstb@107d517c00"}
 PI_5_LATER = {0: "pinctrl-rp1", 10: "gpio-brcmstb@107d508500"}
@@ -60,7 +56,7 @@ def test_buses_open_nothing_before_it_is_used(tmp_path: Path) -> None:
 
 
 def test_close_drops_the_power_before_everything_else_and_leaves_inputs(test_buses: None) -> None:
-    lines = MockLines()
+    lines = HandLines()
     buses = Buses((lines.bus,), ())
     residual = registry.build(section("residual", "gpio", trip_pin=24, test_pin=25), buses)
     contactor = registry.build(section("contactor", "gpio", pin=16, mirror_pin=22), buses)
@@ -115,67 +111,16 @@ def test_files_that_are_no_gpio_chips_have_no_label(tmp_path: Path) -> None:
     assert chip_labels(tmp_path) == {}
 
 
-def test_without_lgpio_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("drivers.bus.gpio.chip_labels", lambda: {0: "pinctrl-rp1"})
-    monkeypatch.setitem(__import__("sys").modules, "lgpio", None)
-    monkeypatch.delitem(__import__("sys").modules, "gpiozero.pins.lgpio", raising=False)
-    with pytest.raises(DeviceGone, match=r"lgpio is missing \(apt install python3-lgpio"):
-        GpiozeroBus(GpiozeroBus.Settings(), "board").factory()
+def test_without_gpiod_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "gpiod", None)
+    with pytest.raises(DeviceGone, match=r"the Python module gpiod is missing \(pip install 'pilotline\[pi\]'\)"):
+        GpiochipBus(GpiochipBus.Settings(), "board").chip()
 
 
-LGPIO = '''
-"""Does at import what lgpio does: goes where LG_WD says, makes its pipe there and opens it by its bare name."""
-import os
-class error(Exception): pass
-os.chdir(os.environ.get("LG_WD", "."))
-os.mkfifo(".lgd-nfy0")
-held = os.open(".lgd-nfy0", os.O_RDWR)
-'''
-FACTORY = "import lgpio\nclass LGPIOFactory:\n    def __init__(self, chip): self.chip = chip\n"
-
-
-@pytest.fixture
-def lgpio(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "lgpio.py").write_text(LGPIO)
-    (tmp_path / "factory.py").write_text(FACTORY)
-    monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setattr("drivers.bus.gpio.chip_labels", lambda: {3: "pinctrl-rp1"})
-    monkeypatch.delitem(sys.modules, "lgpio", raising=False)
-    spec = importlib.util.spec_from_file_location("gpiozero.pins.lgpio", tmp_path / "factory.py")
-    assert spec is not None and spec.loader is not None
-    module, loader = importlib.util.module_from_spec(spec), spec.loader
-
-    class Finder(importlib.abc.MetaPathFinder):
-        def find_spec(self, name: str, path: object, target: object = None) -> importlib.machinery.ModuleSpec | None:
-            return spec if name == "gpiozero.pins.lgpio" else None
-
-    assert module is not None and loader is not None
-    monkeypatch.delitem(sys.modules, "gpiozero.pins.lgpio", raising=False)
-    monkeypatch.setattr(sys, "meta_path", [Finder(), *sys.meta_path])
-
-
-def test_lgpio_gets_a_place_for_its_pipe_and_leaves_the_working_directory_alone(
-    lgpio: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A service's working directory is /, where it may not write."""
-    home = tmp_path / "home"
-    home.mkdir()
-    monkeypatch.chdir(home)
-    monkeypatch.setenv("LG_WD", "/proc/nowhere")
-    assert GpiozeroBus(GpiozeroBus.Settings(), "board").factory().chip == 3
-    assert Path.cwd() == home and os.listdir(home) == []
-    assert os.environ["LG_WD"] == "/proc/nowhere"
-
-
-def test_lgpio_without_a_place_for_its_pipe_is_one_line(
-    lgpio: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def refuse(*_: object, **__: object) -> None:
-        raise PermissionError(13, "Permission denied")
-
-    monkeypatch.setattr(os, "mkfifo", refuse)
-    with pytest.raises(DeviceGone, match=r"GPIO of board: lgpio cannot make its pipe: Permission denied \(is /tmp"):
-        GpiozeroBus(GpiozeroBus.Settings(), "board").factory()
+def test_a_chip_that_may_not_be_opened_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("drivers.bus.gpio.chip_labels", lambda: {77: "pinctrl-rp1"})
+    with pytest.raises(DeviceGone, match=r"/dev/gpiochip77 of board: cannot be opened: .*group gpio"):
+        GpiochipBus(GpiochipBus.Settings(), "board").chip()
 
 
 def test_an_i2c_bus_that_is_not_there_is_named(tmp_path: Path) -> None:
@@ -183,19 +128,31 @@ def test_an_i2c_bus_that_is_not_there_is_named(tmp_path: Path) -> None:
         SmbusBus(SmbusBus.Settings(path=f"{tmp_path}/i2c-9"), "board").bus()
 
 
-def test_an_error_of_lgpio_is_one_of_the_device(buses: Buses, monkeypatch: pytest.MonkeyPatch) -> None:
-    class LgpioError(Exception):
-        """As lgpio's `error`: of no kind that Python or gpiozero knows."""
-
-    def fail(*_: object) -> None:
-        raise LgpioError("bad handle")
-
+def test_an_error_of_the_kernel_is_one_of_the_device(test_buses: None) -> None:
+    lines = HandLines()
+    buses = Buses((lines.bus,), ())
     watchdog = registry.build(section("watchdog", "one_shot", pin=20), buses)
     mains = registry.build(section("input", "gpio", pin=13), buses)
-    monkeypatch.setitem(sys.modules, "lgpio", SimpleNamespace(error=LgpioError))
-    monkeypatch.setattr(type(mains._line._pin), "_set_state", fail)
-    monkeypatch.setattr(type(mains._line._pin), "_get_state", fail)
-    with pytest.raises(DeviceError, match=r"GPIO20 .*cannot be driven: bad handle"):
+    lines.chip.pins[20].fails = lines.chip.pins[13].fails = OSError(errno.EIO, "Input/output error")
+    with pytest.raises(DeviceError, match=r"GPIO20 .*cannot be driven: .*Input/output error"):
         watchdog.kick()
-    with pytest.raises(DeviceError, match=r"GPIO13 .*cannot be read: bad handle"):
+    with pytest.raises(DeviceError, match=r"GPIO13 .*cannot be read: .*Input/output error"):
         mains.is_active()
+
+
+def test_a_line_that_another_program_holds_is_named(test_buses: None) -> None:
+    lines = HandLines()
+    lines.chip.output(20)
+    with pytest.raises(DeviceGone, match=r"GPIO20 of .*busy \(is another program using the line\?\)"):
+        registry.build(section("watchdog", "one_shot", pin=20), Buses((lines.bus,), ()))
+
+
+def test_what_was_let_go_of_is_not_driven(test_buses: None) -> None:
+    buses = Buses((HandLines().bus,), ())
+    output, watched = buses.output("gpio", 20, "a"), buses.input("gpio", 13, "b", active_low=False, pull="none")
+    buses.close()
+    with pytest.raises(DeviceError, match=r"cannot be driven: .*let go of"):
+        output.set(True)
+    with pytest.raises(DeviceError, match=r"cannot be read: .*let go of"):
+        watched.is_active()
+    output.release()

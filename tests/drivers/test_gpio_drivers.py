@@ -1,4 +1,4 @@
-"""Contracts of the GPIO drivers, on gpiozero's mock factory and on the mock bench's page."""
+"""Contracts of the GPIO drivers, on a chip of the test's own and on the mock bench's page."""
 
 from __future__ import annotations
 

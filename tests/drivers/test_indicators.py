@@ -21,7 +21,7 @@ from drivers.mock.ssd1306_peer import Ssd1306Peer
 from drivers.mock.ws281x_peer import Ws281xPeer
 from hil.contracts.indicator import IndicatorContract, one
 from hil.virtual import run_virtual
-from tests.drivers.driver_rig import ChipBusSettings, Lines, MockLines, Section, section
+from tests.drivers.driver_rig import ChipBusSettings, HandLines, Lines, Section, section
 
 RED, GREEN, BLUE = 17, 27, 22
 T = TypeVar("T")
@@ -97,7 +97,7 @@ class TestLeds(IndicatorContract):
             section("indicator", "leds")
 
     def test_the_colours_are_those_of_the_table(self, test_buses: None) -> None:
-        lines = MockLines()
+        lines = HandLines()
         rig = LedRig(lines, Buses((lines.bus,), ()), red_pin=RED, green_pin=GREEN, blue_pin=BLUE)
         for indication, lit in (
             (Indication.FAULT, (True, False, False)),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import itertools
 import os
 from collections.abc import Iterator
@@ -10,8 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from gpiozero.pins.mock import MockFactory
-from gpiozero.pins.pi import PiPin
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -22,7 +21,7 @@ from drivers.bus import Buses
 from drivers.meter.pulse import PulseMeter
 from drivers.meter.pulse_counter import PulseCounter
 from drivers.meter.pulse_register import SLOT_BYTES, PulseRegister
-from tests.drivers.driver_rig import BenchPin, HandClock, MockPinsSettings, PageLines, Section, section
+from tests.drivers.driver_rig import HandChip, HandChipSettings, HandClock, PageLines, Section, section
 from tests.drivers.fuzzing import fuzzed
 
 SHORTEST_S = 0.02
@@ -169,15 +168,10 @@ class PulseRig:
     """A line with edge events whose stamps are on a hand clock."""
 
     def __init__(self, directory: Path) -> None:
-        self.clock = clock = HandClock()
+        self.clock = HandClock()
         self.path = directory / "meter.register"
-
-        class StampedPin(BenchPin):
-            def _call_when_changed(self) -> None:
-                PiPin._call_when_changed(self, clock(), self._state)
-
-        self.factory = MockFactory(pin_class=StampedPin)
-        self.bus = Section("bus", "mock_pins", "gpio", MockPinsSettings(self.factory))
+        self.chip = HandChip(self.clock)
+        self.bus = Section("bus", "hand_chip", "gpio", HandChipSettings(self.chip))
         self.start()
 
     def start(self, **settings: Any) -> None:
@@ -186,11 +180,11 @@ class PulseRig:
         self.meter: PulseMeter = registry.build(section("meter", "pulse", **values), self.buses)
 
     def pulse(self, times: int = 1, every_s: float = 1.0, width_s: float = 0.05) -> None:
-        pin = self.factory.pin(f"GPIO{PIN}")
+        pin = self.chip.pins[PIN]
         for _ in range(times):
-            pin.drive_low()
+            pin.drive(False)
             self.clock.now += width_s
-            pin.drive_high()
+            pin.drive(True)
             self.clock.now += every_s - width_s
 
     def read(self) -> MeterReading:
@@ -201,14 +195,14 @@ class PulseRig:
         register = self.meter._register
         if register is not None:
             os.close(register._file)
-        self.factory.reset()
+        self.chip.forget()
 
 
 @pytest.fixture
 def rig(tmp_path: Path, test_buses: None) -> Iterator[PulseRig]:
     rig = PulseRig(tmp_path)
     yield rig
-    rig.factory.reset()
+    rig.chip.forget()
 
 
 def test_pulses_are_energy_and_their_spacing_is_power(rig: PulseRig) -> None:
@@ -240,7 +234,7 @@ def test_an_orderly_end_keeps_every_pulse_and_counts_none_twice(rig: PulseRig) -
     asyncio.run(rig.meter.close())
     assert rig.read().energy_import_wh == 12_509
     rig.buses.close()
-    rig.factory.reset()
+    rig.chip.forget()
     rig.start(pulses_per_kwh=500)
     rig.pulse(1)
     assert rig.read().energy_import_wh == 12_511
@@ -248,7 +242,7 @@ def test_an_orderly_end_keeps_every_pulse_and_counts_none_twice(rig: PulseRig) -
 
 def test_odd_pulse_constants_lose_nothing_over_many_readings(rig: PulseRig) -> None:
     rig.buses.close()
-    rig.factory.reset()
+    rig.chip.forget()
     rig.start(pulses_per_kwh=375)
     for _ in range(75):
         rig.pulse(5)
@@ -267,7 +261,7 @@ def test_nothing_is_written_while_nothing_is_drawn(rig: PulseRig) -> None:
 
 def test_a_register_that_cannot_be_kept_is_an_error_and_the_pulses_wait_for_it(tmp_path: Path, rig: PulseRig) -> None:
     rig.buses.close()
-    rig.factory.reset()
+    rig.chip.forget()
     rig.start(register=str(tmp_path / "later" / "meter.register"))
     rig.pulse(3)
     with pytest.raises(
@@ -275,6 +269,19 @@ def test_a_register_that_cannot_be_kept_is_an_error_and_the_pulses_wait_for_it(t
     ):
         rig.read()
     (tmp_path / "later").mkdir()
+    assert rig.read().energy_import_wh == 12_503
+
+
+def test_a_line_that_hums_is_told_and_counting_goes_on(rig: PulseRig) -> None:
+    rig.pulse(2)
+    assert rig.read().energy_import_wh == 12_502
+    rig.chip.pins[PIN].fails = OSError(errno.EOVERFLOW, "more than 1024 edges since they were last read: noise")
+    with pytest.raises(
+        DeviceError, match=r"GPIO6 .* cannot be watched: .*more than 1024 edges .*\(its wire and its pull\)"
+    ):
+        rig.read()
+    rig.chip.pins[PIN].fails = None
+    rig.pulse(1)
     assert rig.read().energy_import_wh == 12_503
 
 

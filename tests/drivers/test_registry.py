@@ -14,7 +14,7 @@ from hil.contracts.safety_io import DigitalInputContract
 from tests.drivers.driver_rig import install_entry_points, section
 
 EVERY = [(family, type) for family in registry.families() for type in registry.types_of(family)]
-HEAVY = {"pymodbus", "serial", "gpiozero", "smbus2", "asyncio"}
+HEAVY = {"pymodbus", "serial", "gpiod", "smbus2", "asyncio"}
 OF_THE_SAFETY_PROCESS = [pair for pair in EVERY if pair[0] not in ("meter", "reader", "bus", "indicator")]
 
 

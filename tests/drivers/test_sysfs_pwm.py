@@ -14,7 +14,7 @@ from drivers import registry
 from drivers.bus import Buses
 from drivers.mock.pwm_directory import PwmDirectory
 from hil.contracts.pilot import PilotDriverContract
-from tests.drivers.driver_rig import MockLines, section
+from tests.drivers.driver_rig import HandLines, section
 
 ENABLE = 17
 PI_5 = "1f00098000.pwm"
@@ -46,7 +46,7 @@ def value(path: Path) -> int:
 
 class Rig:
     def __init__(self, root: Path, **settings: Any) -> None:
-        self.lines = MockLines()
+        self.lines = HandLines()
         self.buses = Buses((self.lines.bus,), ())
         values = {"root": str(root), "device": PI_5, "channel": 0, "enable_pin": ENABLE, **settings}
         self.pilot = registry.build(section("pilot_driver", "sysfs_pwm", **values), self.buses)
@@ -91,7 +91,7 @@ class KeptRig:
 
     def __init__(self, root: Path) -> None:
         self._keeper = PwmDirectory(root, PI_5, channels=2)
-        self._lines = MockLines()
+        self._lines = HandLines()
         self._buses = Buses((self._lines.bus,), (), sleep=lambda seconds: self._look())
         values = {"root": str(root), "device": PI_5, "channel": 1, "enable_pin": ENABLE}
         self.pilot = registry.build(section("pilot_driver", "sysfs_pwm", **values), self._buses)

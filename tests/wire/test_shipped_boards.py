@@ -24,7 +24,7 @@ CHARGES_S = 30.0
 # What opens hardware -> what opens the bench in its place.
 ON_THE_BENCH = (
     (r'^name = .*$', r"\g<0>\nbench = true"),
-    (r'^type = "gpiozero"\nchip_label = .*$', 'type = "gpio_page"\npage = "{run}/bench/gpio.page"'),
+    (r'^type = "gpiochip"\nchip_label = .*$', 'type = "gpio_page"\npage = "{run}/bench/gpio.page"'),
     (r'^type = "smbus"\npath = .*$', 'type = "i2c_page"\npage = "{run}/bench/analog.page"'),
     (r"^device = .*$", 'device = "bench.pwm"\nroot = "{run}/bench/pwm"'),
     (r'^model = .*\n(#.*\n)*port = .*$', 'model = "sdm630"\nport = "{run}/bench/meter1"'),
