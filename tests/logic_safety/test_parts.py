@@ -501,3 +501,37 @@ def test_two_faults_stop_what_either_of_them_stops() -> None:
     book.report("meter_lost", True)
     book.report("proximity", False)
     assert (book.is_open_demanded, book.is_suspended, book.shows_f, book.locks_out) == (False, False, False, False)
+
+
+# --- the self-test, before its first and after its last ----------------------------------------------------------------------
+
+
+def test_a_monitor_without_a_test_line_has_nothing_unfinished() -> None:
+    test = SelfTest(None)
+    assert test.step is Step.RESTING and not test.is_running and test.deadline() is None
+    test.run(Level.YES, Level.NO, 0.0)
+    assert test.step is Step.RESTING, "a trip that no test made is none of its own"
+
+
+@pytest.mark.parametrize("began_s", [0.0, 7.0, 1e6])
+def test_an_unfinished_test_is_waited_for_from_the_start_on(began_s: float) -> None:
+    test = SelfTest(began_s)
+    assert test.deadline() == pytest.approx(began_s + 1.65)
+    test.run(Level.NO, Level.NO, began_s + 1.64)
+    assert test.step is Step.SETTLING
+    test.run(Level.NO, Level.NO, began_s + 1.65)
+    assert test.step is Step.RESTING and test.passed_at_s is None and not test.has_failed
+
+
+def test_a_test_that_something_disturbed_leaves_no_verdict_of_the_one_before() -> None:
+    test = SelfTest()
+    test.start(10.0)
+    for at_s in (10.25, 11.65):
+        test.run(Level.NO, Level.NO, at_s)
+    assert test.has_failed and not test.is_running
+    test.start(20.0)
+    assert not test.has_failed, "the new one has not"
+    test.disturb()
+    for at_s in (20.25, 21.65):
+        test.run(Level.NO, Level.NO, at_s)
+    assert not test.has_failed and not test.is_running and test.passed_at_s is None
