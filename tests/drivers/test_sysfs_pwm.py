@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -115,11 +116,16 @@ class KeptRig:
     def stop(self) -> None:
         self._buses.close()
 
+    def close(self) -> None:
+        self._keeper.close()
+
 
 class TestSysfsPwmOnTheBenchsDirectory(PilotDriverContract):
     @pytest.fixture
-    def rig(self, tmp_path: Path, test_buses: None) -> KeptRig:
-        return KeptRig(tmp_path / "pwm")
+    def rig(self, tmp_path: Path, test_buses: None) -> Iterator[KeptRig]:
+        rig = KeptRig(tmp_path / "pwm")
+        yield rig
+        rig.close()
 
 
 def test_a_channel_is_exported_once_and_awaited(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
