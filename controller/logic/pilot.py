@@ -308,6 +308,7 @@ class PilotMachine:
             self._no_permit = why
         self.permit = None
         self.permit_until_s = float("-inf")
+        self.protection.permit_gone()
 
     # --- one pass -------------------------------------------------------------------------------------------------------
 

@@ -7,6 +7,7 @@ Rules
    current the duty told in the last 5 s: the vehicle has that long to follow.
 3. Voltage outside 0.85..1.10 of nominal for 5 s: suspend, until it was inside for 5 s.
 4. Only the EVSE's own phases are judged.
+5. With its permit goes what the meter said: nobody would ever say that the voltage is right again. What a board senses itself stands.
 """
 
 from __future__ import annotations
@@ -129,6 +130,12 @@ class Protection:
         """The board itself measured the phases at `at_s`; empty where one quantity is not sensed."""
         if at_s >= now - STALE_S:
             self._sense.measured(current_a, voltage_v, at_s)
+
+    def permit_gone(self) -> None:
+        """No renewal carries the meter's readings any more."""
+        self._meter = _Source()
+        if not self._sense.voltage_v:
+            self.is_over_voltage = self.is_under_voltage = False
 
     def judge(self, signalled_a: float, is_energised: bool, now: float) -> None:
         """signalled_a: what the duty tells now; 0 under X1, where the forced opening is the protection."""

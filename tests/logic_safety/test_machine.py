@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from controller.logic.contactor import MirrorWatch
@@ -321,6 +323,26 @@ def test_a_lock_that_was_to_open_stays_open_when_the_station_dies() -> None:
     assert scene.machine.lock.state is LockState.UNLOCKED
     scene.play(Event("lose"), 3.0)
     assert scene.machine.lock.state is LockState.UNLOCKED
+
+
+@pytest.mark.parametrize("ends", [Event("withdraw"), Event("lose"), Event("line", "A")])
+def test_a_wrong_voltage_is_forgotten_with_the_permit_whose_renewals_told_it(ends: Event) -> None:
+    """Nobody measures any more: a fault that waited for a right voltage would stand for ever, and refuse every card."""
+    scene = charging().play(Event("measure", (1.0, 150.0)))
+    scene.until(lambda: scene.faults == ("under_voltage",), 10.0)
+    scene.play(20.0)
+    assert scene.faults == ("under_voltage",) and not scene.is_closed
+    scene.play(ends, 1.0)
+    assert scene.faults == ()
+
+
+def test_a_wrong_voltage_that_the_board_senses_itself_stands_without_a_permit() -> None:
+    scene = charging(replace(SOCKET, has_phase_sense=True)).play(Event("sensed", (1.0, 280.0)))
+    scene.until(lambda: scene.faults == ("over_voltage",), 10.0)
+    scene.play(Event("withdraw"), 30.0)
+    assert scene.faults == ("over_voltage",)
+    scene.play(Event("sensed", (0.0, 230.0)))
+    assert scene.until(lambda: scene.faults == (), 10.0) == pytest.approx(5.0, abs=0.05)
 
 
 def test_a_jammed_lock_tries_again_when_its_fault_is_reset() -> None:
