@@ -43,7 +43,7 @@ check: setup ## Style, formatting, types, and the rules of what may import what
 bench: setup ## Measure start, memory, rate and how quickly it opens; build/bench.json (EDGES=100000 for the long form)
 	@.venv/bin/python -m hil.measure --out build/bench.json --edges $(EDGES) --conditions $(CONDITIONS)
 
-sim: setup ## Random lives on virtual time: SESSIONS=200 from SEED=1; figures in build/sim.json
+sim: setup ## Random lives on virtual time: SESSIONS=200 from SEED=1; figures in build/sim.json, what went wrong as a picture beside it
 	@.venv/bin/python -m hil.sim --sessions $(SESSIONS) --seed $(SEED) --json build/sim.json
 
 scenarios: setup ## Play the sequences of IEC 61851-1 and every protection, in 3 min (NAME="2.2 rcd" some; RIG=/dev/ttyACM0 on a rig); build/scenarios.json

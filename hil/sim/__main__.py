@@ -1,4 +1,7 @@
-"""`python -m hil.sim --sessions 200 --seed 1`: random lives of a station in virtual time. Exit code 1 when anything is wrong."""
+"""`python -m hil.sim --sessions 200 --seed 1`: random lives of a station in virtual time. Exit code 1 when anything is wrong.
+
+Then the shortest replay that still goes wrong is searched, and drawn: its command line and the picture's file are told.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,10 @@ import logging
 import sys
 from pathlib import Path
 
-from hil.sim.lives import Outcome, live
+from hil.sim.lives import OPERATOR, Outcome, Play, live
+from hil.sim.shrink import command_of, shortest
+from hil.sim.timeline import Timeline
+from hil.sim.trouble import KINDS
 
 
 def main() -> int:
@@ -23,13 +29,27 @@ def main() -> int:
     shares[-1] += args.sessions - sum(shares)
     outcomes = []
     for version, share in zip(versions, shares, strict=True):
-        outcome = live(share, args.seed, version, _say, every=args.verbose > 0)
+        play = Play(args.seed, version, share, frozenset(args.without))
+        outcome = live(play, _say, every=args.verbose > 0)
         outcomes.append(outcome)
         _say(summary(outcome))
+        if outcome.wrong and not args.no_replay:
+            _replay(play, outcome, args.pictures)
     if args.json is not None:
         args.json.parent.mkdir(parents=True, exist_ok=True)
         args.json.write_text(json.dumps({"runs": [each.as_json() for each in outcomes]}, indent=1) + "\n")
     return 1 if any(outcome.wrong for outcome in outcomes) else 0
+
+
+def _replay(play: Play, outcome: Outcome, pictures: Path) -> None:
+    _say("searching for the shortest replay:")
+    play, _ = shortest(play, outcome, _say)
+    timeline = Timeline()
+    again = live(play, timeline=timeline)
+    path = pictures / f"sim-{play.ocpp}-{play.seed}.html"
+    timeline.write(path, f"OCPP {play.ocpp}, seed {play.seed}: {again.wrong[0]}", again.wrong_at_s or again.virtual_s)
+    _say(f"replay: {command_of(play)}")
+    _say(f"picture: {path}")
 
 
 def summary(outcome: Outcome) -> str:
@@ -62,6 +82,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--ocpp", choices=("1.6", "2.0.1"), help="one version only (default: half of the visits with each)"
     )
+    parser.add_argument(
+        "--without", action="append", default=[], choices=(OPERATOR, *KINDS), metavar="WHAT",
+        help=f"leave out a kind of trouble (repeatable): {', '.join((OPERATOR, *KINDS))}",
+    )  # fmt: skip
+    parser.add_argument("--no-replay", action="store_true", help="search for no shorter replay of what goes wrong")
+    parser.add_argument("--pictures", type=Path, default=Path("build"), help="where pictures go (default: build)")
     parser.add_argument("--json", type=Path, help="write the figures to this file")
     parser.add_argument("-v", "--verbose", action="count", default=0, help="tell everything that happens; twice: more")
     return parser

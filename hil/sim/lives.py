@@ -22,6 +22,7 @@ from hil.sim.books import Books
 from hil.sim.chance import Dice
 from hil.sim.driver import Driver, know_cards
 from hil.sim.operator import Operator
+from hil.sim.timeline import Timeline
 from hil.sim.trouble import Trouble
 from hil.sim.world import IDENTITY, SimWorld
 from hil.virtual import START_S, run_virtual
@@ -35,9 +36,22 @@ _PROGRESS_S = 5.0
 Tell = Callable[[str], None]
 
 
+OPERATOR = "operator"  # what can be left out beside the kinds of trouble: the whims of who sits at the CSMS
+
+
+@dataclass(frozen=True, slots=True)
+class Play:
+    """What decides a run, to the last frame. visits: how many begin. without: kinds of trouble (or OPERATOR) that are left out."""
+
+    seed: int
+    ocpp: str
+    visits: int
+    without: frozenset[str] = frozenset()
+
+
 @dataclass(slots=True)
 class Outcome:
-    """What came of one run. frames: how many passed the CSMS; digest: of all of them, with their times.
+    """What came of one run. sessions: visits. frames: how many passed the CSMS; digest: of all of them, with their times.
 
     wrong: the first thing that was, at wrong_at_s of virtual time, after these happenings.
     """
@@ -67,12 +81,14 @@ class Outcome:
         return asdict(self)
 
 
-def live(sessions: int, seed: int, ocpp: str, tell: Tell = lambda line: None, *, every: bool = False) -> Outcome:
-    """Let so many visits happen and return what came of it. every: tell of every happening, not only of progress."""
-    outcome = Outcome(ocpp, seed)
+def live(
+    play: Play, tell: Tell = lambda line: None, *, every: bool = False, timeline: Timeline | None = None
+) -> Outcome:
+    """Let it happen and return what came of it. every: tell of every happening, not only of progress. timeline: gets all of it."""
+    outcome = Outcome(play.ocpp, play.seed)
     began_s, cpu_s = time.perf_counter(), time.process_time()
     with tempfile.TemporaryDirectory(prefix="pilotline-sim-") as directory:
-        run_virtual(_Lives(Path(directory), sessions, outcome, tell, every).run())
+        run_virtual(_Lives(Path(directory), play, outcome, tell, every, timeline).run())
     outcome.real_s = round(time.perf_counter() - began_s, 2)
     outcome.cpu_s = round(time.process_time() - cpu_s, 2)
     outcome.speed = round(outcome.virtual_s / outcome.real_s, 1)
@@ -113,13 +129,16 @@ def station_settings(seed: int, ocpp: str) -> dict[str, dict[str, Any]]:
 
 
 class _Lives:
-    def __init__(self, directory: Path, sessions: int, outcome: Outcome, tell: Tell, every: bool) -> None:
+    def __init__(
+        self, directory: Path, play: Play, outcome: Outcome, tell: Tell, every: bool, timeline: Timeline | None
+    ) -> None:
         self._directory = directory
-        self._sessions = sessions
+        self._play = play
+        self._timeline = timeline
         self._outcome = outcome
         self._tell = tell
         self._every = every
-        self._left = sessions
+        self._left = play.visits
         self._happenings: deque[str] = deque(maxlen=_REMEMBERED)
         self._told_s = time.perf_counter()
         self._books: Books
@@ -141,6 +160,8 @@ class _Lives:
         know_cards(world.csms.tokens)
         world.csms.log.violation_observers.append(self._violated)
         world.csms.log.frame_observers.append(self._count_frame)
+        if self._timeline is not None:
+            self._timeline.watch(world)
         handler = _Complaints(world.fail)
         logging.getLogger("controller").addHandler(handler)
         try:
@@ -155,14 +176,18 @@ class _Lives:
         outcome.digest = self._digest.hexdigest()
 
     async def _live(self, world: SimWorld) -> None:
-        seed = self._outcome.seed
+        seed, without = self._play.seed, self._play.without
         operator = Operator(world, Dice(seed, "operator"), self._note)
-        trouble = Trouble(world, Dice(seed, "trouble"), self._note)
+        trouble = Trouble(world, seed, self._note, without)
         drivers = [
             Driver(world, evse, Dice(seed, f"driver {evse}"), operator, self._note) for evse in world.plant.evses
         ]
         await world.sleep(10)
-        around = [asyncio.create_task(each.run()) for each in (operator, trouble)]
+        around = [
+            asyncio.create_task(each.run())
+            for each in (operator, trouble)
+            if each is not operator or OPERATOR not in without
+        ]
         for task in around:
             task.add_done_callback(self._fail_if_failed)
         await world.watch(_all(*(self._visits(driver) for driver in drivers)))
@@ -220,6 +245,8 @@ class _Lives:
     def _note(self, what: str) -> None:
         line = f"{self._world.now:12.2f} {self._world.clock.true_wall():%d.%m. %H:%M:%S} {what}"
         self._happenings.append(line)
+        if self._timeline is not None:
+            self._timeline.note(self._world.now, what)
         if self._every:
             self._tell(line)
 
@@ -228,7 +255,9 @@ class _Lives:
         if now_s - self._told_s >= _PROGRESS_S:
             self._told_s = now_s
             days = (self._world.now - START_S) / 86400
-            self._tell(f"  OCPP {self._outcome.ocpp}: {self._outcome.sessions}/{self._sessions} visits, day {days:.1f}")
+            self._tell(
+                f"  OCPP {self._outcome.ocpp}: {self._outcome.sessions}/{self._play.visits} visits, day {days:.1f}"
+            )
 
     def _count_frame(self, frame: Frame) -> None:
         self._outcome.frames += 1

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections import Counter
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -13,7 +14,7 @@ from hil.memory import Direction, Fate, calls
 from hil.sim.chance import Dice
 from hil.sim.world import SUBPROTOCOLS, SimWorld
 
-_KINDS = {
+KINDS = {
     "network down": 14,
     "network stalls": 5,
     "connection cut": 6,
@@ -58,24 +59,33 @@ _ACTIONS = {
 
 
 class Trouble:
-    """note: told of everything that is done. `made`: how often each kind happened."""
+    """note: told of everything that is done. without: kinds that are left out; the others happen when and as they would with them.
 
-    def __init__(self, world: SimWorld, dice: Dice, note: Callable[[str], None]) -> None:
+    `made`: how often each kind happened.
+    """
+
+    def __init__(
+        self, world: SimWorld, seed: int, note: Callable[[str], None], without: Collection[str] = frozenset()
+    ) -> None:
         self._world = world
-        self._dice = dice
+        self._seed = seed
+        self._dice = Dice(seed, "trouble")
         self._note = note
-        self._actions = _ACTIONS[SUBPROTOCOLS[world.version]]
+        self._without = without
         self._tasks: set[asyncio.Task[None]] = set()
-        self._processes = asyncio.Lock()  # one thing at a time is done to them
+        self.processes = asyncio.Lock()  # one thing at a time is done to them
         self.made: Counter[str] = Counter()
 
     async def run(self) -> None:
         """Make trouble now and then, for ever; it may come on top of what is still wrong."""
-        while True:
+        for number in itertools.count():
             await self._world.sleep(self._dice.lasting(20, 7200))
-            kind = self._dice.weighed(_KINDS)
+            kind = self._dice.weighed(KINDS)
+            if kind in self._without:
+                continue
             self.made[kind] += 1
-            self._spawn(self._happens(kind))
+            happening = _Happening(self._world, Dice(self._seed, f"trouble {number}"), self._note, self)
+            self._spawn(happening.run(kind))
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
@@ -89,7 +99,7 @@ class Trouble:
 
     async def put_right(self) -> None:
         """Let what is under way come to its end, and mend everything."""
-        async with self._processes:  # whoever is dead is being started again
+        async with self.processes:  # whoever is dead is being started again
             for task in tuple(self._tasks):
                 task.cancel()
         world, behaviour = self._world, self._world.csms.behaviour
@@ -121,9 +131,19 @@ class Trouble:
                 self._world.station_or_fail.clear_fault(evse, fault)
         await self._world.sleep(60)
 
-    # --- what happens
 
-    async def _happens(self, kind: str) -> None:
+class _Happening:
+    """One thing that goes wrong. dice: its own, so that nothing else changes where another one is left out."""
+
+    def __init__(self, world: SimWorld, dice: Dice, note: Callable[[str], None], trouble: Trouble) -> None:
+        self._world = world
+        self._dice = dice
+        self._note = note
+        self._trouble = trouble
+        self._processes = trouble.processes
+        self._actions = _ACTIONS[SUBPROTOCOLS[world.version]]
+
+    async def run(self, kind: str) -> None:
         kinds: dict[str, Callable[[], Awaitable[None]]] = {
             "network down": self._network_down,
             "network stalls": self._network_stalls,
@@ -249,7 +269,7 @@ class Trouble:
         self._world.verb("fault", kind=kind, clear=True, **where)
         await self._world.sleep(self._dice.lasting(5, 600))
         if self._world.station is not None:
-            await self.reset_faults()
+            await self._trouble.reset_faults()
 
     async def _meter_silent(self) -> None:
         evse = self._dice.one_of(1, 2)

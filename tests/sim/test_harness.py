@@ -17,7 +17,7 @@ from hil.csms.transactions import Reading
 from hil.memory import MemoryNetwork
 from hil.plant.values import Edge
 from hil.sim.books import Books
-from hil.sim.lives import Outcome, live
+from hil.sim.lives import Outcome, Play, live
 from hil.sim.trouble import Trouble
 from hil.sim.world import SimWorld
 from hil.virtual import LivelockError, run_virtual
@@ -117,7 +117,7 @@ def test_a_run_that_goes_wrong_says_what_and_when(monkeypatch: pytest.MonkeyPatc
         raise AssertionError("something broke")
 
     monkeypatch.setattr(Trouble, "run", breaks)
-    outcome: Outcome = live(3, 1, "2.0.1")
+    outcome: Outcome = live(Play(1, "2.0.1", 3))
     assert outcome.wrong == ["something broke"]
     assert outcome.wrong_at_s == pytest.approx(1110, abs=1)
     assert any("visitor" in line for line in outcome.happenings)

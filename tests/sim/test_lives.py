@@ -10,21 +10,21 @@ from pathlib import Path
 
 import pytest
 
-from hil.sim.lives import live
+from hil.sim.lives import Play, live
 from tests.sim.sim_tools import both_versions
 
 
 @pytest.mark.parametrize("seed", [2, 7, 11])
 @both_versions
 def test_a_few_random_visits_leave_nothing_wrong(version: str, seed: int) -> None:
-    outcome = live(5, seed, version)
+    outcome = live(Play(seed, version, 5))
     assert outcome.wrong == [], "\n".join([*outcome.happenings, *outcome.wrong])
     assert outcome.sessions >= 5 and outcome.transactions >= 2 and outcome.compared > 0
 
 
 @both_versions
 def test_a_seed_decides_every_frame(version: str) -> None:
-    first, again, other = (live(2, seed, version) for seed in (5, 5, 6))
+    first, again, other = (live(Play(seed, version, 2)) for seed in (5, 5, 6))
     assert first.frames > 20
     assert (again.frames, again.digest, again.virtual_s) == (first.frames, first.digest, first.virtual_s)
     assert other.digest != first.digest
@@ -32,7 +32,7 @@ def test_a_seed_decides_every_frame(version: str) -> None:
 
 def test_another_process_plays_a_seed_alike_and_writes_its_figures(tmp_path: Path) -> None:
     """Also where strings have other hashes, so that nothing depends on the order of sets."""
-    here = live(2, 5, "2.0.1")
+    here = live(Play(5, "2.0.1", 2))
     file = tmp_path / "figures" / "sim.json"
     command = [
         sys.executable,
