@@ -1,0 +1,203 @@
+"""Mistakes planted in the product, one for each thing that a run looks at: every one of them must be found.
+
+`python -m hil.sim.planted`: tells for each in which seed it was caught, by what complaint. Exit code 1 when one goes by unseen.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import logging
+import re
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from controller.logic import plateau
+from controller.logic.evse import PilotState, PlugState
+from controller.logic.metering import Register
+from controller.logic.pilot import PilotMachine
+from controller.ocpp.outbox import Outbox
+from controller.station.meters import MeterWatch
+from controller.store.boots import Boots
+from controller.store.database import Database
+from controller.store.queue import Queue
+from controller.store.transactions import Transactions
+from hil.sim.lives import Outcome, Play, live
+
+VISITS = 16  # with each version
+SEEDS = range(1, 13)
+
+Patch = Callable[[object, str, Any], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Planted:
+    """A mistake. by: a pattern of the complaint that finds it. seed, ocpp: of a run that does."""
+
+    name: str
+    plant: Callable[[Patch], None]
+    by: str
+    seed: int = 0
+    ocpp: str = "2.0.1"
+
+
+def _bills_too_much(patch: Patch) -> None:
+    accept = Register.accept
+
+    def wrong(self: Register, wh: int, *, is_billed: bool) -> bool:
+        return accept(self, wh + wh // 50, is_billed=is_billed)
+
+    patch(Register, "accept", wrong)
+    patch(MeterWatch, "latest", property(_scaled, _set_latest))
+
+
+def _scaled(self: MeterWatch) -> Any:
+    from dataclasses import replace
+
+    latest = self.__dict__.get("_true_latest")
+    return None if latest is None else replace(latest, energy_import_wh=latest.energy_import_wh * 51 // 50)
+
+
+def _set_latest(self: MeterWatch, reading: Any) -> None:
+    self.__dict__["_true_latest"] = reading
+
+
+def _bills_too_little(patch: Patch) -> None:
+    """The end is told with what the meter said a minute ago."""
+
+    def stale(self: MeterWatch, reading: Any) -> None:
+        kept = self.__dict__.setdefault("_readings", [])
+        kept.append(reading)
+        del kept[:-20]
+
+    patch(MeterWatch, "latest", property(lambda self: (self.__dict__.get("_readings") or [None])[0], stale))
+
+
+def _forgets_what_failed(patch: Patch) -> None:
+    patch(Queue, "attempted", lambda self, position, why="", *, counts=True: self.delivered(position))
+
+
+def _gives_up(patch: Patch) -> None:
+    """What other stacks do: three tries, then the message is gone."""
+    attempted, tries = Queue.attempted, {}
+
+    def wrong(self: Queue, position: int, why: str = "", *, counts: bool = True) -> None:
+        attempted(self, position, why, counts=counts)
+        tries[position] = tries.get(position, 0) + 1
+        if tries[position] >= 3:
+            self.gave_up(position, "three tries")
+
+    patch(Queue, "attempted", wrong)
+
+
+def _keeps_the_wrong_time(patch: Patch) -> None:
+    patch(Boots, "wall_of", lambda self, stamp: stamp.wall)
+
+
+def _commits_late(patch: Patch) -> None:
+    """Begin and end wait for the next minute's commit, as mere samples may."""
+    change = Database.change
+    patch(Database, "change", lambda self, *, lazy=False: change(self, lazy=True))
+
+
+def _forgets_open_transactions(patch: Patch) -> None:
+    patch(Transactions, "open_transactions", lambda self: [])
+
+
+def _sends_twice_as_new(patch: Patch) -> None:
+    """A repeated message takes the next number instead of its own."""
+    encoded = Outbox.__dict__["_frozen"] if "_frozen" in Outbox.__dict__ else None
+    del encoded
+    patch(Queue, "next_seq_no", lambda self, transaction_id: 0)
+
+
+def _opens_late(patch: Patch) -> None:
+    late = {(state, seen): 1.0 for state in (PilotState.C, PilotState.D) for seen in (PilotState.A, PilotState.B)}
+    patch(plateau, "_CONFIRM_S", plateau._CONFIRM_S | late)
+    patch(plateau, "SECOND_READING_S", 1.0)
+
+
+def _believes_the_last_vehicle(patch: Patch) -> None:
+    """The permit of who has left is good for who comes next."""
+
+    def wrong(self: PilotMachine) -> None:
+        self.plug = PlugState.UNPLUGGED
+        self.proximity.unplugged()
+
+    patch(PilotMachine, "_vehicle_left", wrong)
+
+
+PLANTED: tuple[Planted, ...] = (
+    Planted("bills too much", _bills_too_much, r"billed \S+ Wh, \S+ Wh flowed"),
+    Planted("bills too little", _bills_too_little, r"billed only \S+ Wh|flowed between"),
+    Planted("forgets what failed", _forgets_what_failed, r"never came|not the same|not known to the CSMS"),
+    Planted("gives up after three tries", _gives_up, r"gave.up|three tries"),
+    Planted("keeps the wrong time", _keeps_the_wrong_time, r"is dated"),
+    Planted("commits late", _commits_late, r"which the station does not|is open|flowed between|not the same|seq"),
+    Planted("forgets open transactions", _forgets_open_transactions, r"is open"),
+    Planted("numbers every message 0", _sends_twice_as_new, r"seq|never came|duplicate"),
+    Planted("opens late", _opens_late, r"contact closed|invariant|6:"),
+    Planted("believes the last vehicle", _believes_the_last_vehicle, r"."),
+)
+
+
+@contextlib.contextmanager
+def planted(each: Planted) -> Iterator[None]:
+    """Have the mistake in the product."""
+    undo: list[tuple[object, str, bool, Any]] = []
+
+    def patch(where: object, name: str, value: Any) -> None:
+        own = vars(where)
+        undo.append((where, name, name in own, own.get(name)))
+        setattr(where, name, value)
+
+    try:
+        each.plant(patch)
+        yield
+    finally:
+        for where, name, was_there, before in reversed(undo):
+            if was_there:
+                setattr(where, name, before)
+            else:
+                delattr(where, name)
+
+
+def caught(each: Planted, seed: int, ocpp: str, visits: int = VISITS) -> tuple[bool, Outcome]:
+    """Play the run with the mistake; return whether its complaint is the one that finds it."""
+    with planted(each):
+        outcome = live(Play(seed, ocpp, visits))
+    return bool(outcome.wrong) and any(re.search(each.by, line) for line in outcome.wrong), outcome
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m hil.sim.planted", description=__doc__)
+    parser.add_argument("names", nargs="*", help="which (default: all)")
+    args = parser.parse_args()
+    logging.lastResort = None
+    logging.getLogger("controller").addHandler(logging.NullHandler())
+    unseen = 0
+    for each in PLANTED:
+        if args.names and each.name not in args.names:
+            continue
+        for seed in (*([each.seed] if each.seed else []), *SEEDS):
+            found = None
+            for ocpp in (each.ocpp, *({"1.6", "2.0.1"} - {each.ocpp})):
+                is_caught, outcome = caught(each, seed, ocpp)
+                if is_caught:
+                    found = f"{each.name}: seed {seed}, OCPP {ocpp}, at {outcome.wrong_at_s} s: {outcome.wrong[0][:120]}"
+                    break
+                if outcome.wrong:
+                    print(f"  {each.name}: seed {seed}, OCPP {ocpp}: another complaint: {outcome.wrong[0][:120]}", flush=True)
+            if found:
+                print(found, flush=True)
+                break
+        else:
+            unseen += 1
+            print(f"{each.name}: UNSEEN", flush=True)
+    return 1 if unseen else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
