@@ -29,6 +29,7 @@ from controller.hal.ports import (
     Watchdog,
 )
 from controller.hal.settings import setting
+from controller.logic.values import MeterReading
 
 __all__ = [
     "ConnectorLock",
@@ -42,6 +43,7 @@ __all__ = [
     "Indicator",
     "LockMotion",
     "LowPlateau",
+    "MeterReading",
     "MirrorReading",
     "PhaseReading",
     "PhaseSense",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import inspect
 import os
 import re
 import subprocess
@@ -48,6 +50,20 @@ def test_the_page_s_driver_passes_its_contract(package: Path) -> None:
     assert result.returncode == 0 and "5 passed" in result.stdout, result.stdout + result.stderr
 
 
+def test_the_page_s_meter_passes_its_contract_in_a_package_without_settings_for_asyncio(package: Path) -> None:
+    """As an author has it: a pyproject.toml that knows no asyncio_mode."""
+    result = run(package, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_acme_meter.py")
+    assert result.returncode == 0 and "8 passed" in result.stdout, result.stdout + result.stderr
+    assert "warning" not in result.stdout.lower()
+
+
+def test_a_meter_that_guesses_fails_the_page_s_tests(package: Path) -> None:
+    driver = package / "acme_meter.py"
+    driver.write_text(driver.read_text().replace("if wh < self._last_wh:", "if False:"))
+    result = run(package, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_acme_meter.py")
+    assert result.returncode == 1 and "1 failed, 7 passed" in result.stdout, result.stdout
+
+
 def test_a_driver_that_guesses_fails_the_page_s_tests(package: Path) -> None:
     driver = package / "acme_ups.py"
     driver.write_text(driver.read_text().replace("return WORDS[word]", "return True"))
@@ -76,3 +92,16 @@ def test_every_family_and_contract_of_the_page_exists() -> None:
     for _, port, module, contract in rows:
         assert f"class {port}(" in (ROOT / "controller" / "hal" / "ports.py").read_text()
         assert f"class {contract}" in (ROOT / "hil" / "contracts" / f"{module}.py").read_text()
+
+
+def test_a_contract_with_asynchronous_tests_says_so_itself() -> None:
+    """An author's pytest may be in strict mode, which is the default."""
+    named = set(re.findall(r"\| `(\w+)\.(\w+)` \|", TEXT))
+    contracts = [getattr(importlib.import_module(f"hil.contracts.{module}"), name) for module, name in named]
+    waits = {
+        each.__name__ for each in contracts if any(inspect.iscoroutinefunction(test) for test in vars(each).values())
+    }
+    marked = {
+        each.__name__ for each in contracts if "asyncio" in [mark.name for mark in getattr(each, "pytestmark", ())]
+    }
+    assert waits == marked == {"EnergyMeterContract", "TokenReaderContract"}
