@@ -1,7 +1,7 @@
 """Hardware abstraction: the ports that drivers implement, their readings, errors and settings. Owned by the consumer."""
 
 from controller.hal.decoded import plateaus_of
-from controller.hal.errors import DeviceError, DeviceGone, DeviceSilent, ImplausibleReading
+from controller.hal.errors import DeviceError, DeviceGone, DeviceSilent, DriverMistake, ImplausibleReading
 from controller.hal.ports import (
     ConnectorLock,
     Contactor,
@@ -38,6 +38,7 @@ __all__ = [
     "DeviceGone",
     "DeviceSilent",
     "DigitalInput",
+    "DriverMistake",
     "EnergyMeter",
     "ImplausibleReading",
     "Indicator",

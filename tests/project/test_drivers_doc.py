@@ -8,34 +8,22 @@ import os
 import re
 import subprocess
 import sys
-import tomllib
 from pathlib import Path
 
 import pytest
 
 from controller.config.board import boards_directory
 from drivers import registry
-from drivers.registry import ENTRY_POINT_GROUP
+from tests.project.drivers_page import BLOCKS, TEXT, write_package
 
 ROOT = Path(__file__).parents[2]
-TEXT = (ROOT / "docs" / "drivers.md").read_text()
-BLOCKS = dict(re.findall(r"^```\w+ file=(\S+)\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL))
 
 pytestmark = pytest.mark.wire
 
 
 @pytest.fixture
 def package(tmp_path: Path) -> Path:
-    """The page's files, with what an installer makes of its pyproject.toml beside them."""
-    for name, text in BLOCKS.items():
-        (tmp_path / name).write_text(text)
-    project = tomllib.loads(BLOCKS["pyproject.toml"])["project"]
-    info = tmp_path / f"{project['name'].replace('-', '_')}-{project['version']}.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: {project['version']}\n")
-    points = "".join(f"{key} = {value}\n" for key, value in project["entry-points"][ENTRY_POINT_GROUP].items())
-    (info / "entry_points.txt").write_text(f"[{ENTRY_POINT_GROUP}]\n{points}")
-    return tmp_path
+    return write_package(tmp_path)
 
 
 def run(package: Path, *words: str) -> subprocess.CompletedProcess[str]:
