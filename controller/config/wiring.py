@@ -102,14 +102,18 @@ def _shared_lines(devices: list[DeviceSection]) -> Iterator[str]:
         if other.owner != use.owner and not is_told:
             told.add((other.owner, use.owner))
             value = f" = {other.line}" if other.chip else ""
-            hint = f"take another line: {_free(uses)}" if other.chip else "give one of them another port or bus"
+            hint = (
+                f"take another line: {_free(uses, other.is_output)}"
+                if other.chip
+                else "give one of them another port or bus"
+            )
             yield f"{other.where}{value}: GPIO{use.line} is {use.what} ({use.where}); {hint}"
 
 
-def _free(uses: list[Use]) -> str:
-    """Return the lines that nothing has, those that may drive an output first."""
+def _free(uses: list[Use], drives: bool) -> str:
+    """Return the lines that nothing has, those that may drive an output first. drives: only those."""
     taken = {use.line for use in uses}
-    free = [line for line in (*range(9, 28), *range(4, 9)) if line not in taken]
+    free = [line for line in (*range(9, 28), *range(4, 4 if drives else 9)) if line not in taken]
     return f"GPIO{', '.join(map(str, free))} are free" if free else "the header is full"
 
 

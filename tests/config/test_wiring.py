@@ -79,6 +79,10 @@ RULES = {
         [moved(12), ("pwm_pin = 12\n", "")],
         ["b.toml [mains] pin = 12: GPIO12 is EVSE 1 CP_PWM (b.toml [evse.1.pilot_driver] channel); take another line: GPIO9, 10, 11, 13, 4, 6, 7, 8 are free"],
     ),
+    "an output is offered no line that pulls up at boot": (
+        [(MAINS, MAINS + '\n\n[[indicator]]\ntype = "leds"\nred_pin = 14')],
+        ["b.toml [indicator.1] red_pin = 14: GPIO14 is reader 1 TXD (b.toml [reader.1] port); take another line: GPIO9, 10, 11 are free"],
+    ),
     "second header bus": (
         [("[bus.i2c]", '[bus.more]\ntype = "gpiochip"\n\n[bus.i2c]'), moved(16, 'gpio = "more"')],
         ["b.toml [mains] pin = 16: GPIO16 is EVSE 1 contactor K1 (b.toml [evse.1.contactor] pin); take another line: GPIO9, 10, 11, 13, 4, 6, 7, 8 are free"],

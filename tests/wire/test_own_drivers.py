@@ -15,6 +15,7 @@ import pytest
 from controller.config.board import boards_directory
 from hil.csms.csms import Csms
 from hil.csms.schemas import Version
+from hil.processes import RigSettings, station_toml
 from tests.project.drivers_page import BLOCKS, install, write_package
 from tests.safety.lone_rig import LoneRig
 from tests.wire.rigs import WatchedRig, judged, serving, settings_for, together
@@ -29,6 +30,7 @@ METERS = [
 ]
 MAINS = '[mains]\ntype = "gpio"\npin = 13'
 HELD = 'type = "held"\nadc = "one"\nhigh_channel = 0\nlow_channel = 1\nscale = 8.0\noffset_v = 13.2'
+PWM = 'type = "sysfs_pwm"\nroot = "{run}/bench/pwm"\ndevice = "bench.pwm"\nchannel = 0\nenable_pin = 17'
 PN532 = 'type = "pn532"\nport = "{run}/bench/pn532"'
 LEDS = '[[indicator]]\ntype = "leds"\nevse = 2\ngpio = "panel"\nred_pin = 22\ngreen_pin = 26\nblue_pin = 27'
 
@@ -224,6 +226,13 @@ class Input(Stranger):
 class Meter(Stranger):
     def read(self):
         return 5
+
+
+class Pilot(Stranger):
+    def steady_high(self):
+        raise KeyError("volts")
+
+    steady_low = disconnect = pulse = steady_high
 """
 
 
@@ -277,3 +286,26 @@ def test_a_stranger_in_the_safety_process_opens_everything_and_is_named_last(tmp
     assert "KeyError: 'oops' at strange.py line 29 - the details are in " in last
     assert last.endswith("crash-safety.log; tell its author") and "internal error" not in last
     assert "KeyError: 'oops'" in (tmp_path / "run" / "crash-safety.log").read_text()
+
+
+def test_a_stranger_that_a_command_meets_is_named(tmp_path: Path) -> None:
+    install(made(tmp_path, "strange.py", STRANGERS), "strange", "1.0", {"pilot_driver.stranger": "strange:Pilot"})
+    write_board(tmp_path / "board.toml", {PWM: 'type = "stranger"'})
+    settings = RigSettings("ws://127.0.0.1:1/", station={"board": "./board.toml"})
+    (tmp_path / "pilotline.toml").write_text(station_toml(settings, tmp_path / "state", tmp_path / "run"))
+    words = ("board", "calibrate", "--play", "--evse", "1", "--config", "pilotline.toml")
+    result = subprocess.run(
+        [sys.executable, "-m", "controller", *words],
+        cwd=tmp_path,
+        env={**os.environ, **environment(tmp_path), "XDG_STATE_HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    last = result.stderr.splitlines()[-1]
+    assert result.returncode == 1
+    assert (
+        "[evse.1.pilot_driver]: Pilot, pilot_driver driver 'stranger' (entry point pilot_driver.stranger = strange:Pilot) failed: KeyError: 'volts'"
+        in last
+    )
+    assert last.endswith("crash-cli.log; tell its author")
