@@ -8,12 +8,18 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from controller.config.board import boards_directory
+from controller.hal import setting
 from drivers import registry
+from drivers.bus import Buses, CloseStage, I2cBus, SpiDevice
+from drivers.bus.ads1115 import Ads1115
+from drivers.bus.lines import InputLine, OutputLine
+from drivers.bus.serial_port import SerialPort
 from tests.project.drivers_page import BLOCKS, TEXT, write_package
 
 ROOT = Path(__file__).parents[2]
@@ -93,3 +99,56 @@ def test_a_contract_with_asynchronous_tests_says_so_itself() -> None:
         each.__name__ for each in contracts if "asyncio" in [mark.name for mark in getattr(each, "pytestmark", ())]
     }
     assert waits == marked == {"EnergyMeterContract", "TokenReaderContract"}
+
+
+def shape(function: Callable[..., object]) -> str:
+    """Return a function's name and parameters, without their types."""
+    parameters = [
+        each.replace(annotation=inspect.Parameter.empty)
+        for each in inspect.signature(function).parameters.values()
+        if each.name != "self"
+    ]
+    return f"{function.__name__}{inspect.Signature(parameters)}"
+
+
+def test_the_page_s_calls_are_those_there_are() -> None:
+    table = TEXT[TEXT.index("### `buses`") : TEXT.index("## The contract")]
+    methods = {name: each for name, each in vars(Buses).items() if inspect.isfunction(each) and name[0] != "_"}
+    del methods["close"]  # is not a driver's to call
+    told = {text.partition("(")[0]: text for text in re.findall(r"^\| `(\w+\(.*?\))`", table, re.MULTILINE)}
+    assert told.pop("monotonic") and "`sleep(seconds)`" in table
+    stage = "<CloseStage.LINES: 2>"
+    assert told == {name: shape(each).replace(stage, "CloseStage.LINES") for name, each in methods.items()}
+    for protocol in (I2cBus, SpiDevice, Ads1115, OutputLine, InputLine):
+        for name in [name for name in vars(protocol) if name[0] != "_" and inspect.isfunction(getattr(protocol, name))]:
+            assert name in ("close", "release") or f"`{name}" in table, name
+    assert all(f"`{stage.name}`" in table or f"CloseStage.{stage.name}`" in table for stage in CloseStage)
+    assert re.findall(r"\w+", re.sub(r"=[^,)]+", "", shape(setting))) == re.findall(
+        r"\w+",
+        re.search(r"^`(setting\(.*?\))`", TEXT, re.MULTILINE)[1],  # type: ignore[index]
+    )
+    calls = re.search(r"its calls are (.*)\.$", TEXT, re.MULTILINE)
+    assert calls is not None
+    assert set(re.findall(r"`(\w+)`", calls[1])) == {name for name in vars(SerialPort) if name[0] != "_"}
+
+
+@pytest.mark.parametrize(("column", "unit"), [(1, "pilotline-safety"), (2, "pilotline-station")])
+def test_what_a_driver_may_on_a_station_is_what_the_units_say(column: int, unit: str) -> None:
+    rows = {
+        cells[0].strip(): set(re.findall(r"`(.*?)`", cells[column]))
+        for line in re.findall(r"^\| (.*) \|$", TEXT[TEXT.index("### On a station") :], re.MULTILINE)
+        if len(cells := line.split("|")) == 3
+    }
+    text = (ROOT / "systemd" / f"{unit}.service").read_text()
+
+    def said(key: str) -> set[str]:
+        return {word for line in re.findall(rf"^{key}=(.*)$", text, re.MULTILINE) for word in line.split()}
+
+    assert rows["user, groups"] == said("User") | said("Group") | said("SupplementaryGroups")
+    assert rows["devices"] == said("DeviceAllow") - {"rw", "r"}
+    assert rows["sockets"] == said("RestrictAddressFamilies")
+    written = {path.lstrip("-") for path in said("ReadWritePaths")} | {
+        f"/var/lib/{name}" for name in said("StateDirectory")
+    }
+    assert rows["may write"] == written
+    assert said("ProtectHome") == said("PrivateTmp") == {"yes"} and said("ProtectSystem") == {"strict"}
