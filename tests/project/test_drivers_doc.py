@@ -41,7 +41,7 @@ def run(package: Path, *words: str) -> subprocess.CompletedProcess[str]:
 
 def test_the_page_s_driver_passes_its_contract(package: Path) -> None:
     result = run(package, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_acme_ups.py")
-    assert result.returncode == 0 and "5 passed" in result.stdout, result.stdout + result.stderr
+    assert result.returncode == 0 and "7 passed" in result.stdout, result.stdout + result.stderr
 
 
 def test_the_page_s_meter_passes_its_contract_in_a_package_without_settings_for_asyncio(package: Path) -> None:
