@@ -62,6 +62,8 @@ def provisioned(out: Path, given: Given) -> dict[str, Any]:
         for path, content in zip(files.values(), (f"{password}\n", key, request, text), strict=True):
             with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _MODE), "w", encoding="utf-8") as file:
                 written.append(path)
+                if os.geteuid() == 0:  # the service reads by its group, which is the directory's
+                    os.fchown(file.fileno(), -1, out.stat().st_gid)
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())

@@ -18,7 +18,6 @@ from controller.logic import plateau
 from controller.logic.evse import PilotState, PlugState
 from controller.logic.metering import Register
 from controller.logic.pilot import PilotMachine
-from controller.ocpp.outbox import Outbox
 from controller.station.meters import MeterWatch
 from controller.store.boots import Boots
 from controller.store.database import Database
@@ -81,7 +80,8 @@ def _forgets_what_failed(patch: Patch) -> None:
 
 def _gives_up(patch: Patch) -> None:
     """What other stacks do: three tries, then the message is gone."""
-    attempted, tries = Queue.attempted, {}
+    attempted = Queue.attempted
+    tries: dict[int, int] = {}
 
     def wrong(self: Queue, position: int, why: str = "", *, counts: bool = True) -> None:
         attempted(self, position, why, counts=counts)
@@ -106,10 +106,8 @@ def _forgets_open_transactions(patch: Patch) -> None:
     patch(Transactions, "open_transactions", lambda self: [])
 
 
-def _sends_twice_as_new(patch: Patch) -> None:
-    """A repeated message takes the next number instead of its own."""
-    encoded = Outbox.__dict__["_frozen"] if "_frozen" in Outbox.__dict__ else None
-    del encoded
+def _numbers_anew(patch: Patch) -> None:
+    """Every message has the number of the first one."""
     patch(Queue, "next_seq_no", lambda self, transaction_id: 0)
 
 
@@ -137,7 +135,7 @@ PLANTED: tuple[Planted, ...] = (
     Planted("keeps the wrong time", _keeps_the_wrong_time, r"is dated"),
     Planted("commits late", _commits_late, r"which the station does not|is open|flowed between|not the same|seq"),
     Planted("forgets open transactions", _forgets_open_transactions, r"is open"),
-    Planted("numbers every message 0", _sends_twice_as_new, r"seq|never came|duplicate"),
+    Planted("numbers every message 0", _numbers_anew, r"seq|never came|duplicate"),
     Planted("opens late", _opens_late, r"contact closed|invariant|6:"),
     Planted("believes the last vehicle", _believes_the_last_vehicle, r"."),
 )
@@ -186,10 +184,15 @@ def main() -> int:
             for ocpp in (each.ocpp, *({"1.6", "2.0.1"} - {each.ocpp})):
                 is_caught, outcome = caught(each, seed, ocpp)
                 if is_caught:
-                    found = f"{each.name}: seed {seed}, OCPP {ocpp}, at {outcome.wrong_at_s} s: {outcome.wrong[0][:120]}"
+                    found = (
+                        f"{each.name}: seed {seed}, OCPP {ocpp}, at {outcome.wrong_at_s} s: {outcome.wrong[0][:120]}"
+                    )
                     break
                 if outcome.wrong:
-                    print(f"  {each.name}: seed {seed}, OCPP {ocpp}: another complaint: {outcome.wrong[0][:120]}", flush=True)
+                    print(
+                        f"  {each.name}: seed {seed}, OCPP {ocpp}: another complaint: {outcome.wrong[0][:120]}",
+                        flush=True,
+                    )
             if found:
                 print(found, flush=True)
                 break

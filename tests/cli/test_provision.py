@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import stat
 import subprocess
 import sys
@@ -42,6 +43,13 @@ def test_a_station_gets_files_that_a_start_accepts(tmp_path: Path) -> None:
     assert "password" not in (tmp_path / "pilotline.toml").read_text().replace("password_file", "").replace(
         "/password", ""
     )
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may give a file to another group")
+def test_the_services_group_can_read_what_root_wrote(tmp_path: Path) -> None:
+    os.chown(tmp_path, 0, 4711)
+    assert provision(tmp_path).returncode == 0
+    assert {(path.stat().st_gid, path.stat().st_mode & 0o777) for path in tmp_path.iterdir()} == {(4711, 0o640)}
 
 
 def test_its_certificate_is_asked_for_with_its_serial_number_and_its_own_key(tmp_path: Path) -> None:
