@@ -15,9 +15,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from controller.logic import plateau
-from controller.logic.evse import PilotState, PlugState
+from controller.logic.evse import PilotState
 from controller.logic.metering import Register
-from controller.logic.pilot import PilotMachine
 from controller.station.meters import MeterWatch
 from controller.store.boots import Boots
 from controller.store.database import Database
@@ -79,15 +78,12 @@ def _forgets_what_failed(patch: Patch) -> None:
 
 
 def _gives_up(patch: Patch) -> None:
-    """What other stacks do: three tries, then the message is gone."""
+    """What other stacks do: so many tries, then the message is gone."""
     attempted = Queue.attempted
-    tries: dict[int, int] = {}
 
     def wrong(self: Queue, position: int, why: str = "", *, counts: bool = True) -> None:
         attempted(self, position, why, counts=counts)
-        tries[position] = tries.get(position, 0) + 1
-        if tries[position] >= 3:
-            self.gave_up(position, "three tries")
+        self.gave_up(position, "given up")
 
     patch(Queue, "attempted", wrong)
 
@@ -117,27 +113,25 @@ def _opens_late(patch: Patch) -> None:
     patch(plateau, "SECOND_READING_S", 1.0)
 
 
-def _believes_the_last_vehicle(patch: Patch) -> None:
-    """The permit of who has left is good for who comes next."""
-
-    def wrong(self: PilotMachine) -> None:
-        self.plug = PlugState.UNPLUGGED
-        self.proximity.unplugged()
-
-    patch(PilotMachine, "_vehicle_left", wrong)
-
-
 PLANTED: tuple[Planted, ...] = (
-    Planted("bills too much", _bills_too_much, r"billed \S+ Wh, \S+ Wh flowed"),
-    Planted("bills too little", _bills_too_little, r"billed only \S+ Wh|flowed between"),
-    Planted("forgets what failed", _forgets_what_failed, r"never came|not the same|not known to the CSMS"),
-    Planted("gives up after three tries", _gives_up, r"gave.up|three tries"),
-    Planted("keeps the wrong time", _keeps_the_wrong_time, r"is dated"),
-    Planted("commits late", _commits_late, r"which the station does not|is open|flowed between|not the same|seq"),
-    Planted("forgets open transactions", _forgets_open_transactions, r"is open"),
-    Planted("numbers every message 0", _numbers_anew, r"seq|never came|duplicate"),
-    Planted("opens late", _opens_late, r"contact closed|invariant|6:"),
-    Planted("believes the last vehicle", _believes_the_last_vehicle, r"."),
+    Planted("bills too much", _bills_too_much, r"billed \S+ Wh, \S+ Wh flowed", seed=1),
+    Planted("bills too little", _bills_too_little, r"billed only \S+ Wh|flowed between", seed=1),
+    Planted(
+        "forgets what failed",
+        _forgets_what_failed,
+        r"never came|not the same|not known to the CSMS|is open|out of order",
+        seed=1,
+    ),
+    Planted(
+        "gives up after a try", _gives_up, r"given up|never came|not the same|not known to the CSMS|is open", seed=1
+    ),
+    Planted("keeps the wrong time", _keeps_the_wrong_time, r"is dated", seed=2),
+    Planted(
+        "commits late", _commits_late, r"which the station does not|is open|flowed between|not the same|seq", seed=2
+    ),
+    Planted("forgets open transactions", _forgets_open_transactions, r"is open", seed=2),
+    Planted("numbers every message 0", _numbers_anew, r"seq|never came|duplicate", seed=1),
+    Planted("opens late", _opens_late, r"contact closed|invariant|6:", seed=1),
 )
 
 
