@@ -12,11 +12,12 @@ N ?= 200
 PASSES ?= 2000000
 EDGES ?= 2000
 FRAMES ?= 1000000
+CUTS ?= 5
 CONDITIONS ?= idle,saturated,stress
 KERNEL ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench sim scenarios search traces storm mutants fuzz conformance kernel-test clean
+.PHONY: help setup demo test check bench sim scenarios search traces storm mutants fuzz cuts conformance kernel-test clean
 
 help: ## List the targets
 	@echo "Pilotline - usage: make TARGET"
@@ -64,6 +65,9 @@ mutants: setup ## Plant N=200 small mistakes (N=0: all, SEED=1) in the safety ma
 
 fuzz: setup ## Throw FRAMES=1000000 frames, good, bad and cut, at every driver and the rig: nothing wrong gets past it
 	@FUZZ_FRAMES=$(FRAMES) $(PYTEST) -n 2 -m fuzz tests/drivers tests/rig
+
+cuts: setup ## Cut the power at every write of the store, every way a disk may forget, CUTS=5 times over; kill a charging station CUTS x 10 times
+	@CUTS=$(CUTS) $(PYTEST) -n 2 -m cuts tests/store tests/wire
 
 conformance: setup ## Run the tests that prove OCPP ids; which ones in build/conformance.json
 	@$(PYTEST) -n 2 -m ocpp --conformance=build/conformance.json
