@@ -41,7 +41,7 @@ check: setup ## Style, formatting, types, and the rules of what may import what
 	@.venv/bin/mypy
 	@$(PYTEST) tests/project/test_imports.py
 
-bench: setup ## Measure start, memory, rate and how quickly it opens; build/bench.json (EDGES=100000 for the long form)
+bench: setup ## Measure start, memory, rate, writes and how quickly it opens; build/bench.json (EDGES=100000 for the long form)
 	@.venv/bin/python -m hil.measure --out build/bench.json --edges $(EDGES) --conditions $(CONDITIONS)
 
 sim: setup ## Random lives on virtual time: SESSIONS=200 from SEED=1; figures in build/sim.json
