@@ -10,7 +10,7 @@ from __future__ import annotations
 import _sqlite3
 import ctypes
 import os
-from collections.abc import Callable
+import sys
 from ctypes import CFUNCTYPE, POINTER, c_char_p, c_int, c_int64, c_void_p
 from pathlib import Path
 from typing import Any
@@ -64,9 +64,13 @@ class _Methods(ctypes.Structure):
     )
 
 
+class Unwatchable(Exception):
+    """This Python's SQLite does not show its functions. One line, for a person."""
+
+
 class Recorder:
     """directory: what happens to files elsewhere is not written down. `operations` grows while it is entered; close every connection before it
-    is left. One at a time.
+    is left. One at a time. Raises Unwatchable.
     """
 
     def __init__(self, directory: Path) -> None:
@@ -174,8 +178,9 @@ class Recorder:
 def _sqlite() -> ctypes.CDLL:
     """Return the library that the `sqlite3` module itself uses: found through the module, never a second one."""
     library = ctypes.CDLL(getattr(_sqlite3, "__file__", None))
-    find: Callable[..., Any] = library.sqlite3_vfs_find
-    find.argtypes, find.restype = [c_char_p], c_void_p  # type: ignore[attr-defined]
+    if not hasattr(library, "sqlite3_vfs_find"):
+        raise Unwatchable(f"{sys.executable} has SQLite built in; to watch it, use a Python with a shared libsqlite3")
+    library.sqlite3_vfs_find.argtypes, library.sqlite3_vfs_find.restype = [c_char_p], c_void_p
     library.sqlite3_vfs_register.argtypes = [c_void_p, c_int]
     library.sqlite3_vfs_unregister.argtypes = [c_void_p]
     return library

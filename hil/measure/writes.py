@@ -8,6 +8,7 @@ no size any more.
 from __future__ import annotations
 
 import logging
+import os
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -23,8 +24,9 @@ from controller.store.database import StoreLimits
 from controller.store.rows import Frozen
 from controller.store.store import DATABASE, Store
 from hil.cuts.disk import Synced, Traffic, traffic
-from hil.cuts.vfs import Recorder
+from hil.cuts.vfs import Recorder, Unwatchable
 from hil.measure.shape import Shape
+from hil.processes import RigError
 from hil.sim.world import SimWorld
 from hil.virtual import run_virtual
 
@@ -42,7 +44,7 @@ MOST_CHECKPOINT_FLUSHES = 0.05
 MOST_MINUTE_FLUSHES = 1.1
 MOST_SESSION_MIB, MOST_SESSION_FLUSHES = 4.0, 160.0
 MOST_DAY_MIB, MOST_DAY_FLUSHES = 16.0, 640.0
-MOST_OPEN_S = 3.0
+MOST_OPEN_S = 1.0
 
 Say = Callable[[str], None]
 Script = Callable[["Meter"], Awaitable[None]]
@@ -94,11 +96,14 @@ class Meter:
 
 
 def writes(directory: Path, say: Say) -> list[Shape]:
-    """Live through a day and through an hour without a CSMS; open a store of 100,000 records."""
-    say("store: a day of four sessions, in virtual time")
-    shapes = day(directory / "day")
-    say("store: an hour of samples without a CSMS")
-    shapes += offline(directory / "offline")
+    """Live through a day and through an hour without a CSMS; open a store of 100,000 records. Raises RigError."""
+    try:
+        say("store: a day of four sessions, in virtual time")
+        shapes = day(directory / "day")
+        say("store: an hour of samples without a CSMS")
+        shapes += offline(directory / "offline")
+    except Unwatchable as error:
+        raise RigError(str(error)) from error
     say(f"store: {RECORDS} records are written, to be opened")
     return [*shapes, opening(directory / "records")]
 
@@ -222,7 +227,7 @@ def offline(directory: Path, seconds: float = OFFLINE_S, limits: StoreLimits | N
 
 
 def opening(directory: Path) -> Shape:
-    """Only the file's being there counts, so it is written without a flush; what was just written is in the system's cache."""
+    """As after a boot: nothing of the file is in the system's cache. It is only written to be there, so without a flush."""
     directory.mkdir(parents=True)
     path, clock = directory / DATABASE, SystemClock(lambda: True)
     store = Store.open(path, clock, StoreLimits(durable=False))
@@ -231,15 +236,22 @@ def opening(directory: Path) -> Shape:
     store.close()
     taken = []
     for _ in range(OPENS):
+        _forget(path)
         began = time.perf_counter()
         store = Store.open(path, clock)
         store.open_transactions()
         store.waiting(1)
         taken.append(time.perf_counter() - began)
         store.close()
-    return Shape.within(
-        "store_open_s", median(taken), "s", MOST_OPEN_S, f"{RECORDS} records, {path.stat().st_size // MIB} MiB checked"
-    )
+    what = f"{RECORDS} records, {path.stat().st_size // MIB} MiB, not in the cache"
+    return Shape.within("store_open_s", median(taken), "s", MOST_OPEN_S, what)
+
+
+def _forget(path: Path) -> None:
+    """Have the system drop a file from its cache."""
+    with path.open("rb") as file:
+        os.fsync(file.fileno())  # what is not written yet cannot be dropped
+        os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
 
 
 def _transaction(store: Store, clock: SystemClock) -> None:

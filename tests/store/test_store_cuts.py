@@ -26,7 +26,7 @@ from hil.cuts.disk import Disk, Image, Operation, Promised, Synced, Written
 from hil.cuts.fuse import PROMISES, Unavailable, mounted, recorded
 from hil.cuts.vfs import Recorder
 from tests.store.cut_session import Session, store_of_first_schema
-from tests.store.facts import open_store
+from tests.store.facts import HandClock, begin, open_store
 from tests.store.promises import Promises
 
 SEEDS = range(1, 1 + int(os.environ.get("CUTS", "1")))
@@ -127,6 +127,28 @@ def test_power_cut_at_any_write_of_a_migration_keeps_what_the_old_program_wrote(
     count, wrong = failures(recorder.operations, before)
     assert count > 50
     assert not wrong, f"{len(wrong)} of {count} images, the first {wrong[0]}"
+
+
+def test_second_power_cut_while_the_store_recovers_from_the_first_keeps_every_promise(tmp_path: Path) -> None:
+    operations = record(tmp_path, StoreLimits())
+    count = 0
+    firsts = [cut for cut in cuts(operations, {}, seed=3, every=1) if cut.promised]
+    for number, first in enumerate(Random(3).sample(firsts, 12 * len(SEEDS))):
+        lines = [operation.what for operation in operations if isinstance(operation, Promised)][: first.promised]
+        again = tmp_path / str(number)
+        again.mkdir()
+        for file, content in first.image.items():
+            (again / file).write_bytes(content)
+        with Recorder(again) as recorder:
+            recorder.operations += map(Promised, lines)
+            store = open_store(again / NAME)
+            transaction_id = begin(store, HandClock())
+            recorder.promised(json.dumps({"begun": transaction_id}))  # what the first cut took is not settled by it
+            store.close()
+        opened, wrong = failures(recorder.operations, first.image)
+        count += opened
+        assert not wrong, f"after operation {first.after}, then {wrong[0]}"
+    assert count > 100
 
 
 def test_store_that_does_not_sync_is_seen_to_lose(tmp_path: Path) -> None:
