@@ -1,0 +1,185 @@
+"""`pilotline records`: every transaction there was, from the station's database, whether the station runs or not."""
+
+from __future__ import annotations
+
+import argparse
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from controller.cli.options import Commands, add_config, add_json, command, print_json, station_of
+from controller.exits import CommandFailed, ExitCode
+
+if TYPE_CHECKING:
+    from controller.logic.values import Stamp
+    from controller.store.records import Choice, Records, Summary
+    from controller.store.rows import Fate
+
+_EPILOG = """\
+examples:
+  pilotline records list                        every transaction, oldest first
+  pilotline records list --open                 those that run now
+  pilotline records list --since 2026-11-01 --evse 2
+
+A running station is not disturbed: its database is only read. The file is
+station.db in the station's state_dir.
+"""
+_LIST_EPILOG = """\
+Times are local. `(guessed)`: nobody had told the station the time since it was
+switched on. Of a token only the end is shown.
+
+messages: delivered (the CSMS confirmed it), waiting (still to be sent), given up
+(the CSMS refused it after the last attempt), undeliverable (its protocol or CSMS
+is not configured any more), skipped (its OCPP version has no message for it),
+dropped (a periodic value, thinned out while room was short).
+
+--json: one array. Each transaction: id, evse, connector, token (kind, hint),
+csms, protocol, wire_id (the number a 1.6 CSMS gave), begin and end (time,
+certainty: trusted, mended, guessed), state, begin_wh, last_wh, energy_wh,
+stopped_reason, messages (count for each of the words above).
+"""
+
+
+def add(commands: Commands) -> None:
+    parser = command(
+        commands, "records", "list every transaction there was, and what is still to be delivered", _EPILOG
+    )
+    actions = parser.add_subparsers(metavar="list", required=True)
+    listed = command(actions, "list", "list the transactions, running, ended, delivered or not", _LIST_EPILOG, _list)
+    _add_choice(listed)
+    listed.add_argument("--open", action="store_true", help="only those that still run")
+    add_config(listed)
+    add_json(listed)
+
+
+def _add_choice(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--since", metavar="WHEN", help="those that had not ended before WHEN, as 2026-11-01 or 2026-11-01T08:00"
+    )
+    parser.add_argument(
+        "--until", metavar="WHEN", help="those that began before WHEN; local time, a day is its midnight"
+    )
+    parser.add_argument("--evse", type=int, metavar="N", help="only those of this EVSE")
+    parser.add_argument("--file", type=Path, metavar="FILE", help="another database, such as one that was set aside")
+
+
+def _list(args: argparse.Namespace) -> int:
+    with opened(args) as records:
+        summaries = records.summaries(choice_of(args))
+        if args.json:
+            print_json([as_json(records, each) for each in summaries])
+            return ExitCode.OK
+        fates: Counter[Fate] = Counter()
+        count = 0
+        for each in summaries:
+            print(rendered(records, each))
+            fates += Counter(each.fates)
+            count += 1
+    if not count:
+        print("no transaction was found")
+    else:
+        print(f"\n{count} transaction{'s' * (count != 1)}; messages: {_told(fates)}")
+    return ExitCode.OK
+
+
+@contextmanager
+def opened(args: argparse.Namespace) -> Iterator[Records]:
+    """Give the records of the database that is meant. What is wrong with it ends the command in one line."""
+    from controller.store.exc import StoreError, StoreUnusable
+    from controller.store.records import Records
+
+    try:
+        records = Records.open(file_of(args))
+        try:
+            yield records
+        finally:
+            records.close()
+    except StoreUnusable as error:
+        raise CommandFailed(str(error), ExitCode.DEVICE) from error
+    except StoreError as error:
+        raise CommandFailed(str(error)) from error
+
+
+def file_of(args: argparse.Namespace) -> Path:
+    """Return the database that is meant: the one named, else the station's."""
+    from controller.store.store import DATABASE
+
+    named: Path | None = args.file
+    return named if named is not None else station_of(args).state_dir / DATABASE
+
+
+def choice_of(args: argparse.Namespace) -> Choice:
+    from controller.store.records import Choice
+
+    return Choice(_when("--since", args.since), _when("--until", args.until), args.evse, args.open)
+
+
+def _when(option: str, text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        return datetime.fromisoformat(text).astimezone()
+    except (ValueError, OverflowError) as error:
+        raise CommandFailed(f"{option} {text}: write it as 2026-11-01 or 2026-11-01T08:00", ExitCode.USAGE) from error
+
+
+def rendered(records: Records, summary: Summary) -> str:
+    """Return a transaction as lines of 80 columns."""
+    transaction = summary.transaction
+    where = f"EVSE {transaction.evse_id}" if transaction.evse_id is not None else "no EVSE"
+    lines = [f"{_local(records, transaction.started)}  {where}  {transaction.id}"]
+    facts = [f"until {_local(records, summary.ended)}" if summary.ended is not None else "RUNNING"]
+    facts.append(f"{summary.energy_wh} Wh" if summary.energy_wh is not None else "energy not known")
+    if summary.stopped_reason is not None:
+        facts.append(summary.stopped_reason)
+    lines.append("  " + ", ".join(facts))
+    token = transaction.id_token
+    lines.append(f"  token {token.redacted}" if token is not None else "  no token")
+    lines.append(f"  messages: {_told(summary.fates)}")
+    return "\n".join(lines)
+
+
+def _told(fates: dict[Fate, int]) -> str:
+    from controller.store.rows import Fate
+
+    words = {Fate.GAVE_UP: "GIVEN UP", Fate.UNDELIVERABLE: "UNDELIVERABLE"}
+    return ", ".join(f"{fates[fate]} {words.get(fate, fate.value)}" for fate in Fate if fates.get(fate)) or "none"
+
+
+def _local(records: Records, stamp: Stamp) -> str:
+    from controller.store.boots import Certainty
+
+    guessed = " (guessed)" if records.certainty_of(stamp) is Certainty.GUESSED else ""
+    return records.wall_of(stamp).astimezone().strftime("%Y-%m-%d %H:%M:%S") + guessed
+
+
+def as_json(records: Records, summary: Summary) -> dict[str, Any]:
+    transaction, token = summary.transaction, summary.transaction.id_token
+    return {
+        "id": transaction.id,
+        "evse": transaction.evse_id,
+        "connector": transaction.connector_id,
+        "token": None if token is None else {"kind": token.kind.value, "hint": token.redacted},
+        "csms": summary.csms,
+        "protocol": transaction.protocol,
+        "wire_id": transaction.wire_id,
+        "state": "running" if summary.ended is None else "ended",
+        "begin": moment(records, transaction.started),
+        "end": None if summary.ended is None else moment(records, summary.ended),
+        "begin_wh": transaction.start_register_wh,
+        "last_wh": transaction.last_register_wh,
+        "energy_wh": summary.energy_wh,
+        "stopped_reason": summary.stopped_reason,
+        "messages": {fate.value: count for fate, count in summary.fates.items()},
+    }
+
+
+def moment(records: Records, stamp: Stamp) -> dict[str, str]:
+    """Return an instant as RFC 3339 in UTC, and how far it can be relied on."""
+    return {
+        "time": records.wall_of(stamp).isoformat(timespec="milliseconds"),
+        "certainty": records.certainty_of(stamp).value,
+    }
