@@ -23,6 +23,7 @@ examples:
   pilotline records list                        every transaction, oldest first
   pilotline records list --open                 those that run now
   pilotline records list --since 2026-11-01 --evse 2
+  pilotline records verify                      is the database sound?
 
 A running station is not disturbed: its database is only read. The file is
 station.db in the station's state_dir.
@@ -31,10 +32,10 @@ _LIST_EPILOG = """\
 Times are local. `(guessed)`: nobody had told the station the time since it was
 switched on. Of a token only the end is shown.
 
-messages: delivered (the CSMS confirmed it), waiting (still to be sent), given up
-(the CSMS refused it after the last attempt), undeliverable (its protocol or CSMS
-is not configured any more), skipped (its OCPP version has no message for it),
-dropped (a periodic value, thinned out while room was short).
+messages: delivered (the CSMS confirmed it), waiting (still to be sent), given
+up (the CSMS refused it after the last attempt), undeliverable (its protocol or
+CSMS is not configured any more), skipped (its OCPP version has no message for
+it), dropped (a periodic value, thinned out while room was short).
 
 --json: one array. Each transaction: id, evse, connector, token (kind, hint),
 csms, protocol, wire_id (the number a 1.6 CSMS gave), begin and end (time,
@@ -42,17 +43,35 @@ certainty: trusted, mended, guessed), state, begin_wh, last_wh, energy_wh,
 stopped_reason, messages (count for each of the words above).
 """
 
+_VERIFY_EPILOG = """\
+Looks at the file as SQLite does (integrity check), at its schema, and at what
+must hold of every transaction: one begin, one end at most, registers that never
+decrease, seqNos without a gap but where a drop is noted, no id used twice, and
+delivery marks that fit the messages. Nothing is written; a station may run.
+
+exit code: 0 when nothing is wrong; 1 when something is: one line each, naming
+the transaction, and table and row in the file.
+"""
+
 
 def add(commands: Commands) -> None:
-    parser = command(
-        commands, "records", "list every transaction there was, and what is still to be delivered", _EPILOG
-    )
-    actions = parser.add_subparsers(metavar="list", required=True)
+    parser = command(commands, "records", "list and verify every transaction there was", _EPILOG)
+    actions = parser.add_subparsers(metavar="list|verify", required=True)
     listed = command(actions, "list", "list the transactions, running, ended, delivered or not", _LIST_EPILOG, _list)
     _add_choice(listed)
     listed.add_argument("--open", action="store_true", help="only those that still run")
     add_config(listed)
     add_json(listed)
+    verify = command(
+        actions,
+        "verify",
+        "prove a database: SQLite's own check, and what must hold of its rows",
+        _VERIFY_EPILOG,
+        _verify,
+    )
+    verify.add_argument("file", nargs="?", type=Path, metavar="FILE", help="the database (default: the station's)")
+    add_config(verify)
+    add_json(verify)
 
 
 def _add_choice(parser: argparse.ArgumentParser) -> None:
@@ -85,22 +104,51 @@ def _list(args: argparse.Namespace) -> int:
     return ExitCode.OK
 
 
+def _verify(args: argparse.Namespace) -> int:
+    from controller.store.verify import Verifier
+
+    path = file_of(args)
+    with telling_of_the_store():
+        verifier = Verifier(path)
+        if args.json:
+            violations = list(verifier.violations())
+            print_json({"ok": not violations, "file": str(path), "violations": violations})
+            return ExitCode.FAILED if violations else ExitCode.OK
+        count = 0
+        for line in verifier.violations():
+            print(line, flush=True)
+            count += 1
+    looked_at = f"{verifier.transactions} transactions, {verifier.events} events"
+    if count:
+        raise CommandFailed(f"{path}: {count} violation{'s' * (count != 1)} ({looked_at})")
+    print(f"OK: {path}: {looked_at}, nothing is wrong")
+    return ExitCode.OK
+
+
 @contextmanager
-def opened(args: argparse.Namespace) -> Iterator[Records]:
-    """Give the records of the database that is meant. What is wrong with it ends the command in one line."""
+def telling_of_the_store() -> Iterator[None]:
+    """What is wrong with the store ends the command in one line."""
     from controller.store.exc import StoreError, StoreUnusable
-    from controller.store.records import Records
 
     try:
+        yield
+    except StoreUnusable as error:
+        raise CommandFailed(str(error), ExitCode.DEVICE) from error
+    except StoreError as error:
+        raise CommandFailed(str(error)) from error
+
+
+@contextmanager
+def opened(args: argparse.Namespace) -> Iterator[Records]:
+    """Give the records of the database that is meant. Raises CommandFailed."""
+    from controller.store.records import Records
+
+    with telling_of_the_store():
         records = Records.open(file_of(args))
         try:
             yield records
         finally:
             records.close()
-    except StoreUnusable as error:
-        raise CommandFailed(str(error), ExitCode.DEVICE) from error
-    except StoreError as error:
-        raise CommandFailed(str(error)) from error
 
 
 def file_of(args: argparse.Namespace) -> Path:

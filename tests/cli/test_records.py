@@ -159,3 +159,49 @@ def test_what_cannot_be_read_is_one_line_and_a_documented_code(database: Path, r
     assert code == ExitCode.FAILED and "pilotline records verify" in err and err.count("\n") == 1
     code, _, err = records("list", "--since", "tomorrow")
     assert (code, err) == (2, "pilotline: --since tomorrow: write it as 2026-11-01 or 2026-11-01T08:00\n")
+
+
+def test_verify_of_a_sound_database_ends_with_0_while_the_station_runs(database: Path, records: Run) -> None:
+    store, _ = three_days(database)
+    store.flush()
+    code, out, err = records("verify")
+    assert (code, err) == (0, "")
+    assert out == f"OK: {database}: 3 transactions, 8 events, nothing is wrong\n"
+    assert json.loads(records("verify", "--json")[1]) == {"ok": True, "file": str(database), "violations": []}
+
+
+def test_verify_of_a_named_file_tells_one_line_each_and_ends_with_1(
+    database: Path, records: Run, tmp_path: Path
+) -> None:
+    store, ids = three_days(database)
+    store.close()
+    other = tmp_path / "old.db"
+    database.rename(other)
+    with sqlite3.connect(other) as connection:
+        connection.execute(
+            "UPDATE streams SET settled_through = 0, last_seq_no = 9 WHERE transaction_id = ?", (ids[0],)
+        )
+    connection.close()
+    before = other.read_bytes()
+    code, out, err = records("verify", "old.db")
+    assert code == ExitCode.FAILED
+    assert out.splitlines() == [
+        f"transaction {ids[0]}: table streams row 1: waiting is 0, by its events it is 3",
+        f"transaction {ids[0]}: table streams row 1: closed is 1, by its events it is 0",
+        f"transaction {ids[0]}: table streams row 1: last_seq_no 9, by its messages 2",
+    ]
+    assert err == "pilotline: old.db: 3 violations (3 transactions, 8 events)\n"
+    code, out, _ = records("verify", "old.db", "--json")
+    assert code == ExitCode.FAILED and len(json.loads(out)["violations"]) == 3
+    assert other.read_bytes() == before
+    other.write_bytes(before[:3072])
+    code, out, err = records("verify", "old.db")
+    assert (code, out) == (1, "file: cannot be opened: database disk image is malformed\n")
+
+
+def test_verify_of_nothing_or_of_something_else_is_refused(records: Run, tmp_path: Path) -> None:
+    assert records("verify")[0] == ExitCode.DEVICE
+    with sqlite3.connect(tmp_path / "their.db") as connection:
+        connection.execute("CREATE TABLE theirs (a)")
+    code, _, err = records("verify", "their.db")
+    assert (code, err) == (5, "pilotline: their.db: is not a database of a charging station\n")
