@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import argparse
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from controller.cli.options import Commands, add_config, add_json, command, print_json, station_of
+from controller.cli import records_export
+from controller.cli.options import Commands, add_config, add_json, command, print_json
+from controller.cli.records_file import add_choice, choice_of, file_of, moment, opened, telling_of_the_store
 from controller.exits import CommandFailed, ExitCode
 
 if TYPE_CHECKING:
     from controller.logic.values import Stamp
-    from controller.store.records import Choice, Records, Summary
+    from controller.store.records import Records, Summary
     from controller.store.rows import Fate
 
 _EPILOG = """\
@@ -23,6 +22,7 @@ examples:
   pilotline records list                        every transaction, oldest first
   pilotline records list --open                 those that run now
   pilotline records list --since 2026-11-01 --evse 2
+  pilotline records export --format csv --out november.csv --since 2026-11-01
   pilotline records verify                      is the database sound?
 
 A running station is not disturbed: its database is only read. The file is
@@ -40,7 +40,7 @@ it), dropped (a periodic value, thinned out while room was short).
 --json: one array. Each transaction: id, evse, connector, token (kind, hint),
 csms, protocol, wire_id (the number a 1.6 CSMS gave), begin and end (time,
 certainty: trusted, mended, guessed), state, begin_wh, last_wh, energy_wh,
-stopped_reason, messages (count for each of the words above).
+stopped_reason, messages (count by delivered, waiting, gave_up, …).
 """
 
 _VERIFY_EPILOG = """\
@@ -55,13 +55,14 @@ the transaction, and table and row in the file.
 
 
 def add(commands: Commands) -> None:
-    parser = command(commands, "records", "list and verify every transaction there was", _EPILOG)
-    actions = parser.add_subparsers(metavar="list|verify", required=True)
+    parser = command(commands, "records", "list, export or verify every transaction there was", _EPILOG)
+    actions = parser.add_subparsers(metavar="list|export|verify", required=True)
     listed = command(actions, "list", "list the transactions, running, ended, delivered or not", _LIST_EPILOG, _list)
-    _add_choice(listed)
+    add_choice(listed)
     listed.add_argument("--open", action="store_true", help="only those that still run")
     add_config(listed)
     add_json(listed)
+    records_export.add(actions)
     verify = command(
         actions,
         "verify",
@@ -74,20 +75,9 @@ def add(commands: Commands) -> None:
     add_json(verify)
 
 
-def _add_choice(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--since", metavar="WHEN", help="those that had not ended before WHEN, as 2026-11-01 or 2026-11-01T08:00"
-    )
-    parser.add_argument(
-        "--until", metavar="WHEN", help="those that began before WHEN; local time, a day is its midnight"
-    )
-    parser.add_argument("--evse", type=int, metavar="N", help="only those of this EVSE")
-    parser.add_argument("--file", type=Path, metavar="FILE", help="another database, such as one that was set aside")
-
-
 def _list(args: argparse.Namespace) -> int:
     with opened(args) as records:
-        summaries = records.summaries(choice_of(args))
+        summaries = records.summaries(choice_of(args, open_only=args.open))
         if args.json:
             print_json([as_json(records, each) for each in summaries])
             return ExitCode.OK
@@ -123,55 +113,6 @@ def _verify(args: argparse.Namespace) -> int:
         raise CommandFailed(f"{path}: {count} violation{'s' * (count != 1)} ({looked_at})")
     print(f"OK: {path}: {looked_at}, nothing is wrong")
     return ExitCode.OK
-
-
-@contextmanager
-def telling_of_the_store() -> Iterator[None]:
-    """What is wrong with the store ends the command in one line."""
-    from controller.store.exc import StoreError, StoreUnusable
-
-    try:
-        yield
-    except StoreUnusable as error:
-        raise CommandFailed(str(error), ExitCode.DEVICE) from error
-    except StoreError as error:
-        raise CommandFailed(str(error)) from error
-
-
-@contextmanager
-def opened(args: argparse.Namespace) -> Iterator[Records]:
-    """Give the records of the database that is meant. Raises CommandFailed."""
-    from controller.store.records import Records
-
-    with telling_of_the_store():
-        records = Records.open(file_of(args))
-        try:
-            yield records
-        finally:
-            records.close()
-
-
-def file_of(args: argparse.Namespace) -> Path:
-    """Return the database that is meant: the one named, else the station's."""
-    from controller.store.store import DATABASE
-
-    named: Path | None = args.file
-    return named if named is not None else station_of(args).state_dir / DATABASE
-
-
-def choice_of(args: argparse.Namespace) -> Choice:
-    from controller.store.records import Choice
-
-    return Choice(_when("--since", args.since), _when("--until", args.until), args.evse, args.open)
-
-
-def _when(option: str, text: str | None) -> datetime | None:
-    if text is None:
-        return None
-    try:
-        return datetime.fromisoformat(text).astimezone()
-    except (ValueError, OverflowError) as error:
-        raise CommandFailed(f"{option} {text}: write it as 2026-11-01 or 2026-11-01T08:00", ExitCode.USAGE) from error
 
 
 def rendered(records: Records, summary: Summary) -> str:
@@ -221,13 +162,5 @@ def as_json(records: Records, summary: Summary) -> dict[str, Any]:
         "last_wh": transaction.last_register_wh,
         "energy_wh": summary.energy_wh,
         "stopped_reason": summary.stopped_reason,
-        "messages": {fate.value: count for fate, count in summary.fates.items()},
-    }
-
-
-def moment(records: Records, stamp: Stamp) -> dict[str, str]:
-    """Return an instant as RFC 3339 in UTC, and how far it can be relied on."""
-    return {
-        "time": records.wall_of(stamp).isoformat(timespec="milliseconds"),
-        "certainty": records.certainty_of(stamp).value,
+        "messages": {fate.name.lower(): count for fate, count in summary.fates.items()},
     }

@@ -85,6 +85,10 @@ class Records(PastBoots, Archive):
             if found is not None:
                 yield found
 
+    def has(self, transaction_id: str) -> bool:
+        with telling(self._db.path):
+            return self._db.row("SELECT 1 FROM transactions WHERE id = ?", (transaction_id,)) is not None
+
     def close(self) -> None:
         self._db.close()
 
