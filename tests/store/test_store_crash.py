@@ -200,6 +200,7 @@ def test_power_cut_while_the_schema_is_made_opens_as_new(tmp_path: Path) -> None
         assert reopened.set_aside is None
         begin(reopened, HandClock())
         reopened.close()
+        open_store(cut / "store.sqlite").close()
 
 
 def test_lazy_updates_are_at_most_a_flush_interval_behind(tmp_path: Path) -> None:
