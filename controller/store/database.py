@@ -211,7 +211,8 @@ class Database:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute(f"PRAGMA synchronous = {'FULL' if self.limits.durable else 'OFF'}")
         connection.execute(f"PRAGMA max_page_count = {self.limits.max_bytes // PAGE_BYTES}")
-        if is_new:
+        # A power cut in the first start can leave one page with nothing in it: that is not marked as ours yet.
+        if not connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
             connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
 
     def _check(self, connection: sqlite3.Connection) -> None:

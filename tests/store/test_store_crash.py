@@ -18,6 +18,7 @@ import pytest
 
 from controller.store.rows import Frozen
 from controller.store.store import Store
+from controller.store.verify import Verifier
 from tests.store.facts import V201, HandClock, begin, ended, metered, open_store, updated
 from tests.store.promises import Promises
 
@@ -55,6 +56,7 @@ def test_killed_writer_again_and_again_keeps_every_promise(tmp_path: Path) -> No
         assert store.set_aside is None
         promises.check(store)
         store.close()
+        assert list(Verifier(path).violations()) == []
     assert kept > 100, "the writer hardly wrote: the test shows nothing"
 
 
@@ -142,6 +144,7 @@ def test_power_cut_at_any_log_frame_leaves_exactly_the_last_whole_commit(tmp_pat
         assert reopened.set_aside is None
         reopened.close()
         assert content(cut / "store.sqlite") == expected[-1]
+        assert list(Verifier(cut / "store.sqlite").violations()) == []
 
 
 def test_power_cut_while_the_schema_is_made_opens_as_new(tmp_path: Path) -> None:
@@ -159,6 +162,7 @@ def test_power_cut_while_the_schema_is_made_opens_as_new(tmp_path: Path) -> None
         assert reopened.set_aside is None
         begin(reopened, HandClock())
         reopened.close()
+        open_store(cut / "store.sqlite").close()
 
 
 def test_lazy_updates_are_at_most_a_flush_interval_behind(tmp_path: Path) -> None:
