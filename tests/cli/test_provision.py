@@ -92,9 +92,10 @@ def test_a_wrong_value_is_told_and_nothing_is_written(
 ) -> None:
     result = provision(tmp_path, **changes)
     assert result.returncode == code and says in result.stderr and "Traceback" not in result.stderr
+    assert "/tmp/pilotline-provision" not in result.stderr
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_directory_that_is_not_there_is_named(tmp_path: Path) -> None:
     result = provision(tmp_path / "none")
-    assert result.returncode == 5 and f"{tmp_path}/none/password: no such file or directory" in result.stderr
+    assert result.returncode == 2 and f"--out {tmp_path}/none: there is no such directory" in result.stderr
