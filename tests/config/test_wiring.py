@@ -16,7 +16,7 @@ from controller.config.board import SOCKET_TYPES, TETHERED_TYPES, boards_directo
 from controller.config.boot_lines import boot_lines
 from controller.config.reader import Mistakes
 from controller.config.wiring import CONNECTOR_A, check_wiring
-from controller.config.wiring_notes import wiring_notes
+from controller.config.wiring_notes import DROP_INS, wiring_notes
 from controller.logic.duty import MOST_A
 from controller.logic.proximity import Coding, rating_a
 from drivers.bus.spi import SpidevBus
@@ -350,6 +350,18 @@ def test_every_connector_has_its_rating() -> None:
 def test_what_a_file_cannot_settle_is_a_note(tmp_path: Path, changes: list[tuple[str, str]], note: str) -> None:
     notes = [line.replace(f"{tmp_path}/", "") for line in wiring_notes(load(tmp_path, *changes))]
     assert [line for line in notes if line.startswith(note)] != []
+
+
+def test_a_front_end_that_the_units_do_not_let_in_is_a_note() -> None:
+    notes = wiring_notes(load_board("reference-spi", RUN))
+    assert (
+        "reference-spi.toml [evse.1.pilot_sense]: as a service it needs systemd/safety-spi.conf (the README's installation)"
+        in notes
+    )
+    assert not [note for note in wiring_notes(load_board("reference", RUN)) if "as a service" in note]
+    install = Path("README.md").read_text()
+    for _, _, file in DROP_INS:
+        assert (Path("systemd") / file).exists() and f"systemd/{file} " in install
 
 
 def test_a_simulated_board_has_no_notes() -> None:
