@@ -56,7 +56,10 @@ def _wait_until_mounted(server: subprocess.Popen[str], mount: Path) -> None:
     while not os.path.ismount(mount):
         if server.poll() is not None:
             assert server.stderr is not None
-            raise Unavailable((server.stderr.read().strip().splitlines() or ["the server ended"])[-1])
+            lines = server.stderr.read().splitlines() or ["the server ended"]
+            raise Unavailable(
+                next((line for line in lines if line.startswith("fuse: ")), lines[-1])
+            )  # libfuse's own word
         if time.monotonic() > deadline:
             server.kill()
             raise Unavailable(f"not mounted within {_MOUNTED_WITHIN_S:g} s")

@@ -36,7 +36,7 @@ ROOT = Path(__file__).parents[2]
 SESSION = Path(__file__).with_name("cut_session.py")
 MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # thousands are opened
 
-pytestmark = [pytest.mark.cuts, pytest.mark.timeout(120 * len(SEEDS))]
+pytestmark = [pytest.mark.cuts, pytest.mark.timeout(300 * len(SEEDS))]
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ What the CSMS got and what the store still has make up everything that was begun
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,7 +20,7 @@ from controller.store.store import DATABASE, Store
 from hil.csms.csms import Csms
 from hil.csms.log import Frame, Party
 from hil.csms.transactions import Transaction
-from hil.processes import RigSettings
+from hil.processes import RigError, RigSettings
 from tests.wire.rigs import EAGER, IDENTITY, SUBPROTOCOLS, WatchedRig, free_port, judged, serving, short_directory
 
 KILLS = int(os.environ.get("CUTS", "0")) * 10 or 4
@@ -27,7 +28,7 @@ ANY_INSTANT_S = 1.5  # covers a start, and a sample
 RESOLUTION_WH = 10.0  # the SDM630 counts in 0.01 kWh; the register is read at both ends
 VARIABLES = {**EAGER, "SampledDataCtrlr.TxUpdatedInterval": 1}
 
-pytestmark = [pytest.mark.wire, pytest.mark.cuts, pytest.mark.timeout(60 + 15 * KILLS)]
+pytestmark = [pytest.mark.wire, pytest.mark.cuts, pytest.mark.timeout(60 + 30 * KILLS)]
 
 
 @pytest.mark.parametrize("seed", [1])
@@ -54,7 +55,7 @@ async def _killed_often(directory: Path, random: Random) -> None:
             await rig.until(lambda: all(_is_charging(rig, evse) for evse in plugged), 30, "both charge")
             while_charging = await _kill(rig, random, plugged, KILLS // 2)
         while_charging += await _kill(rig, random, plugged, KILLS - KILLS // 2)
-        assert while_charging >= KILLS / 2
+        assert while_charging >= 2
         _compare(csms, _archive(rig, directory / "copy"))
         for evse, is_plugged in plugged.items():
             if is_plugged:
@@ -64,6 +65,9 @@ async def _killed_often(directory: Path, random: Random) -> None:
             await rig.until(lambda: _waiting(rig) == 0, 60, "nothing waits on the disk")
         found = _archive(rig, directory / "copy")
         _compare(csms, found)
+        said = [line.split("transaction ")[1].split()[0] for line in rig.said(r"EVSE \d: transaction \S+ Started")]
+        assert said
+        assert set(said) <= {each.transaction.id for each in found} == {each.id for each in csms.transactions}
         assert all(not each.is_open and not each.gaps for each in csms.transactions)
         assert csms.violations == []
         # A short run charges too little for this to tell much; a long one does.
@@ -76,7 +80,7 @@ async def _killed_often(directory: Path, random: Random) -> None:
 
 
 async def _kill(rig: WatchedRig, random: Random, plugged: dict[int, bool], times: int) -> int:
-    """Kill at any instant, every other time while energy flows; now and then a vehicle comes or goes. Return how often one charged."""
+    """Kill at any instant, every other time while energy flows if it soon does; now and then a vehicle comes or goes. Return how often one charged."""
     while_charging = 0
     for number in range(times):
         for evse, other in ((1, 2), (2, 1)):
@@ -84,7 +88,9 @@ async def _kill(rig: WatchedRig, random: Random, plugged: dict[int, bool], times
                 rig.bench.verb("unplug" if plugged[evse] else "plug_in", evse=evse)
                 plugged[evse] = not plugged[evse]
         if number % 2 == 0:
-            await rig.until(lambda: any(_is_charging(rig, evse) for evse in plugged), 30, "a vehicle charges")
+            # Not for ever: who begins too often is made to wait, to spare the contactor (6 closings in 10 minutes).
+            with contextlib.suppress(RigError):
+                await rig.until(lambda: any(_is_charging(rig, evse) for evse in plugged), 15, "a vehicle charges")
         await asyncio.sleep(random.uniform(0.0, ANY_INSTANT_S))
         while_charging += any(_is_charging(rig, evse) for evse in plugged)
         old_pid = rig.pid("station")
