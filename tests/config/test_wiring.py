@@ -22,6 +22,7 @@ from controller.logic.proximity import Coding, rating_a
 from drivers.bus.spi import SpidevBus
 from drivers.pilot.sar_burst import SarBurst
 
+ROOT = Path(__file__).parents[2]
 RUN = Path("/run/pilotline")
 REFERENCE = (boards_directory() / "reference.toml").read_text()
 MAINS = '[mains]\ntype = "gpio"\npin = 13'
@@ -359,9 +360,9 @@ def test_a_front_end_that_the_units_do_not_let_in_is_a_note() -> None:
         in notes
     )
     assert not [note for note in wiring_notes(load_board("reference", RUN)) if "as a service" in note]
-    install = Path("README.md").read_text()
+    install = (ROOT / "README.md").read_text()
     for _, _, file in DROP_INS:
-        assert (Path("systemd") / file).exists() and f"systemd/{file} " in install
+        assert (ROOT / "systemd" / file).exists() and f"systemd/{file} " in install
 
 
 def test_a_simulated_board_has_no_notes() -> None:
