@@ -12,11 +12,12 @@ N ?= 200
 PASSES ?= 2000000
 EDGES ?= 2000
 FRAMES ?= 1000000
+CUTS ?= 5
 CONDITIONS ?= idle,saturated,stress
 KERNEL ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench sim scenarios search traces storm mutants fuzz conformance kernel-test clean
+.PHONY: help setup demo test check bench sim scenarios search traces storm mutants fuzz cuts conformance kernel-test clean
 
 help: ## List the targets
 	@echo "Pilotline - usage: make TARGET"
@@ -40,7 +41,7 @@ check: setup ## Style, formatting, types, and the rules of what may import what
 	@.venv/bin/mypy
 	@$(PYTEST) tests/project/test_imports.py
 
-bench: setup ## Measure start, memory, rate and how quickly it opens; build/bench.json (EDGES=100000 for the long form)
+bench: setup ## Measure start, memory, rate, writes and how quickly it opens; build/bench.json (EDGES=100000 for the long form)
 	@.venv/bin/python -m hil.measure --out build/bench.json --edges $(EDGES) --conditions $(CONDITIONS)
 
 sim: setup ## Random lives on virtual time: SESSIONS=200 from SEED=1; figures in build/sim.json, what went wrong as a picture beside it
@@ -64,6 +65,9 @@ mutants: setup ## Plant N=200 small mistakes (N=0: all, SEED=1) in the safety ma
 
 fuzz: setup ## Throw FRAMES=1000000 frames, good, bad and cut, at every driver and the rig: nothing wrong gets past it
 	@FUZZ_FRAMES=$(FRAMES) $(PYTEST) -n 2 -m fuzz tests/drivers tests/rig
+
+cuts: setup ## Cut the power at every write of the store, every way a disk may forget, CUTS=5 times over; kill a charging station CUTS x 10 times
+	@CUTS=$(CUTS) $(PYTEST) -n 2 -m cuts tests/store tests/wire
 
 conformance: setup ## Run the tests that prove OCPP ids; which ones in build/conformance.json
 	@$(PYTEST) -n 2 -m ocpp --conformance=build/conformance.json

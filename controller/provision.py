@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from controller.config import load_station
+from controller.config import ConfigError, load_station
 from controller.config.board import is_path
 from controller.exits import CommandFailed, ExitCode
 
@@ -43,6 +43,8 @@ def provisioned(out: Path, given: Given) -> dict[str, Any]:
     Raises ConfigError for a value that a start would refuse, CommandFailed where a file is there already or cannot be written; then
     nothing was written.
     """
+    if not out.is_dir():
+        raise CommandFailed(f"--out {out}: there is no such directory", ExitCode.USAGE)
     files = {name: out / name for name in ("password", "client.key", "client.csr", "pilotline.toml")}
     for path in files.values():
         if path.exists():
@@ -55,13 +57,15 @@ def provisioned(out: Path, given: Given) -> dict[str, Any]:
     password = "".join(secrets.choice(_LETTERS) for _ in range(PASSWORD_CHARACTERS))
     where = str(Path(given.board).absolute()) if is_path(given.board) else given.board
     text = _configuration(given, where, files["password"])
-    _check(text, password)
+    _check(text, password, files["pilotline.toml"])
     key, request = _key_and_request(given)
     written: list[Path] = []
     try:  # the configuration last: without it there is no station
         for path, content in zip(files.values(), (f"{password}\n", key, request, text), strict=True):
             with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _MODE), "w", encoding="utf-8") as file:
                 written.append(path)
+                if os.geteuid() == 0:  # the service reads by its group, which is the directory's
+                    os.fchown(file.fileno(), -1, out.stat().st_gid)
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
@@ -124,8 +128,8 @@ def _configuration(given: Given, board: str, password_file: Path) -> str:
     )
 
 
-def _check(text: str, password: str) -> None:
-    """Judge it as a start would, somewhere else. Raises ConfigError."""
+def _check(text: str, password: str, called: Path) -> None:
+    """Judge it as a start would, somewhere else, but under its own name. Raises ConfigError."""
     with tempfile.TemporaryDirectory(prefix="pilotline-provision-") as directory:
         secret, path = Path(directory, "password"), Path(directory, "pilotline.toml")
         secret.write_text(f"{password}\n")
@@ -134,4 +138,7 @@ def _check(text: str, password: str) -> None:
             for line in text.splitlines()
         ]
         path.write_text("\n".join(lines))
-        load_station(path)
+        try:
+            load_station(path)
+        except ConfigError as error:
+            raise ConfigError(line.replace(str(path), str(called)) for line in error.mistakes) from error

@@ -54,7 +54,7 @@ class Player:
         return False
 
     def measures(self, evse: int, nominal_v: float) -> float | None:
-        """What hangs on the bench's own line: the hold circuit shows it as it is, it is the board's divider that may be off."""
+        """What the bench itself sees on its line."""
         volts: float = self._evse(evse)["pilot_high_v"]
         return volts
 

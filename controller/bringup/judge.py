@@ -56,11 +56,12 @@ def _not_a(board: EvseBoard, high_v: float) -> str:
             return f"between the bands: divider and calibration (scale, offset_v) of {wires.sense(board, 'high')}"
 
 
-def steady_low(board: EvseBoard, high_v: float) -> Finding:
-    """F with nothing plugged: -12 V."""
+def steady_low(board: EvseBoard, line: Line) -> Finding:
+    """F with nothing plugged: -12 V. Where plateaus are held the low one shows it: the high one rests at 0 V then."""
     step, expected = "pilot -12 V", _expected(*STRICT_V[PilotState.F])
-    told = _told(high_v, None)
-    match band_of(high_v):
+    shown_v = line.high_v if line.low_v is None or band_of(line.high_v) is PilotState.A else line.low_v
+    told = _told(shown_v, None)
+    match band_of(shown_v):
         case PilotState.F:
             return passed(step, board.id, told, expected)
         case PilotState.A:
@@ -68,7 +69,7 @@ def steady_low(board: EvseBoard, high_v: float) -> Finding:
         case PilotState.E:
             check = f"the -12 V supply is missing, CP is shorted to PE, or CP_EN is open: {wires.cp_enable(board)}"
         case _:
-            check = f"the -12 V supply, divider and calibration of {wires.sense(board, 'high')}"
+            check = f"the -12 V supply, divider and calibration of {wires.sense(board, 'low')}"
     return failed(step, board.id, told, expected, check)
 
 

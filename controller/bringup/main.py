@@ -51,7 +51,8 @@ def bring_up(
     began = datetime.now(UTC)
     prepare_directories(config)
     try:
-        findings = _findings(config, config_path, board, person, evses)
+        with handed_over(config):
+            findings = _findings(config, config_path, board, person, evses)
         report = _report(config, board, person, began, findings)
         return report, write(report, directory)
     except DeviceError as error:
@@ -66,6 +67,26 @@ def _findings(
     with alone(config, config_path, board):
         findings = asyncio.run(_walk(config, board, person, evses))
     return findings + _csms(config, config_path, person)
+
+
+@contextlib.contextmanager
+def handed_over(config: StationConfig) -> Iterator[None]:
+    """Leave what root made to those whose directories these are: the services must be able to open it afterwards.
+
+    The run directory is a group's (each process is another user of it), the state directory is the station's alone.
+    """
+    places = ((config.run_dir, 0o060), (config.state_dir, 0o000))
+    before = {path for place, _ in places for path in place.rglob("*")}
+    try:
+        yield
+    finally:
+        if os.geteuid() == 0:
+            for place, mode in places:
+                owner = place.stat()
+                for path in set(place.rglob("*")) - before:
+                    if not path.is_symlink() and path.exists():
+                        os.chown(path, -1 if mode else owner.st_uid, owner.st_gid)
+                        path.chmod(path.stat().st_mode & 0o777 | mode)
 
 
 @contextlib.contextmanager
@@ -188,9 +209,8 @@ def _online(config: StationConfig, step: str, expected: str) -> Finding:
                 return passed(step, None, f"{csms['url']} by {csms['protocol']}", expected)
             problem = csms["problem"] or "not yet accepted"
         time.sleep(0.25)
-    return failed(
-        step, None, problem, expected, "url, identity and password of [csms]; the network; what the CSMS expects"
-    )
+    check = "url, identity and password of [csms]; the network; what the CSMS expects; to try it without one: pilotline csms"
+    return failed(step, None, problem, expected, check)
 
 
 @contextlib.contextmanager

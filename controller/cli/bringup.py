@@ -122,7 +122,7 @@ class Technician:
 def rendered(finding: Finding) -> str:
     """Return a finding as text of 80 columns; what to check follows below."""
     mark = {Verdict.PASSED: "ok", Verdict.FAILED: "FAILED"}.get(finding.verdict, finding.verdict)
-    lines = wrap(finding.measured, 45, subsequent_indent=" " * 33) or [""]
+    lines = wrap(finding.measured, 45, subsequent_indent=" " * 33, break_on_hyphens=False) or [""]
     head = f"  {mark:<9} {finding.step:<20} {lines[0]}"
     more = lines[1:]
     if finding.is_bad:

@@ -17,7 +17,7 @@ from controller.streams import silence_output
 
 # In the order of the help. Each is a module of this package (with _ for -) with `add(commands)`.
 COMMANDS = (
-    "run", "demo", "status", "watch", "why", "clear", "faults", "contactor", "bringup", "meter", "card", "board", "bench", "csms", "config", "drivers", "completion", "safe-outputs",
+    "run", "demo", "status", "watch", "why", "clear", "faults", "records", "contactor", "bringup", "meter", "card", "board", "bench", "csms", "config", "drivers", "completion", "safe-outputs",
 )  # fmt: skip
 
 _EPILOG = """\

@@ -51,7 +51,9 @@ def rendered(answer: dict[str, Any]) -> str:
 
 
 def _evse(evse: dict[str, Any]) -> str:
-    lines = [f"EVSE {evse['id']}  {evse['status']}, {evse['offered_a']:.1f} A allowed on {evse['phases']} phases"]
+    lines = [
+        f"EVSE {evse['id']}  {evse['status']}, {evse['offered_a']:.1f} A allowed on {evse['phases']} phase{'s' * (evse['phases'] != 1)}"
+    ]
     if evse["limits"]:
         lines.append("  limits, the least first:")
         width = max(len(limit["name"]) for limit in evse["limits"])

@@ -47,7 +47,16 @@ CONNECTOR_A: Mapping[str, tuple[int, int]] = {
 
 def check_wiring(devices: list[DeviceSection], period_ms: int, mistakes: Mistakes) -> None:
     """Note every mistake between these devices and the hardware they are on."""
-    rules = (_shared_lines, _pwm_channels, _fixed_pull_ups, _broken_wires, _ranges, _selects, _parities)
+    rules = (
+        _shared_lines,
+        _shared_addresses,
+        _pwm_channels,
+        _fixed_pull_ups,
+        _broken_wires,
+        _ranges,
+        _selects,
+        _parities,
+    )
     for rule in rules:
         mistakes.lines += rule(devices)
     mistakes.lines += check_pass_time(devices, period_ms)
@@ -85,6 +94,19 @@ def check_phase_sense(
         mistakes.lines.append(f"{sense.where} amps_per_volt = {sense.settings.amps_per_volt}: {rule}")
 
 
+def _shared_addresses(devices: list[DeviceSection]) -> Iterator[str]:
+    """On an I2C bus an address is one device."""
+    buses = {each.name for each in devices if each.family == "bus" and each.type in ("smbus", "i2c_page")}
+    owners: dict[tuple[str, int], DeviceSection] = {}
+    for device in devices:
+        bus, address = getattr(device.settings, "bus", None), getattr(device.settings, "address", None)
+        if bus not in buses or not isinstance(address, int):
+            continue
+        other = owners.setdefault((bus, address), device)
+        if other is not device:
+            yield f"{device.where} address = {address:#04x}: is that of {other.where} on the same bus"
+
+
 # --- lines ----------------------------------------------------------------------------------------------------------------
 
 
@@ -110,10 +132,10 @@ def _shared_lines(devices: list[DeviceSection]) -> Iterator[str]:
             yield f"{other.where}{value}: GPIO{use.line} is {use.what} ({use.where}); {hint}"
 
 
-def _free(uses: list[Use], drives: bool) -> str:
-    """Return the lines that nothing has, those that may drive an output first. drives: only those."""
+def _free(uses: list[Use], is_output: bool) -> str:
+    """Return the lines that nothing has. is_output: only those that may drive something."""
     taken = {use.line for use in uses}
-    free = [line for line in (*range(9, 28), *range(4, 4 if drives else 9)) if line not in taken]
+    free = [line for line in (*range(9, 28), *(() if is_output else range(4, 9))) if line not in taken]
     return f"GPIO{', '.join(map(str, free))} are free" if free else "the header is full"
 
 

@@ -18,7 +18,26 @@ def wiring_notes(board: BoardConfig) -> list[str]:
     if not any(is_header(section) for section in sections):
         return []
     uses = uses_of(sections)
-    return [*_missing(board), *_line_notes(uses), *_port_notes(sections)]
+    return [*_missing(board), *_line_notes(uses), *_port_notes(sections), *_unit_notes(sections)]
+
+
+# What the shipped systemd units do not let in by themselves: family and type (None: any) -> the drop-in that does.
+DROP_INS: tuple[tuple[str, str | None, str], ...] = (
+    ("pilot_sense", "sar_burst", "safety-spi.conf"),
+    ("pilot_sense", "coprocessor", "safety-serial.conf"),
+    ("meter", "pulse", "station-pulse.conf"),
+    ("indicator", None, "station-panel.conf"),
+    ("reader", "keyboard", "station-keyboard.conf"),
+)
+
+
+def _unit_notes(sections: Iterable[DeviceSection]) -> Iterator[str]:
+    told: set[str] = set()
+    for section in sections:
+        for family, type, file in DROP_INS:
+            if section.family == family and type in (None, section.type) and file not in told:
+                told.add(file)
+                yield f"{section.where}: as a service it needs systemd/{file} (the README's installation)"
 
 
 def _missing(board: BoardConfig) -> Iterator[str]:

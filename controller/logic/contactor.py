@@ -80,8 +80,8 @@ class MirrorWatch:
             self._differs_at = now
         differs = self._differs_at is not None and now >= self._differs_at + MISMATCH_S - TOLERANCE_S
         self.is_unreadable = mirror is Mirror.UNKNOWN and (differs or self.is_unreadable)
-        self.is_welded = differs and mirror is Mirror.CLOSED and not self._commanded
-        self.is_stuck_open = differs and mirror is Mirror.OPEN and self._commanded
+        self.is_welded = differs and mirror is Mirror.CLOSED  # so the command was to open
+        self.is_stuck_open = differs and mirror is Mirror.OPEN
         self.is_proven_closed = agrees and self._commanded
         self.was_proven_closed = self.was_proven_closed or self.is_proven_closed
         lasted = now >= self._mirror_at + PROOF_S - TOLERANCE_S

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from controller.logic.records import ChargingRecord
 from controller.logic.values import Stamp
 from controller.store.codec import decode, decode_event
-from controller.store.database import Database
 from controller.store.queue import as_frozen
+from controller.store.reading import Reads
 from controller.store.rows import ArchivedMessage, ArchivedTransaction, Fate
 from controller.store.transactions import TRANSACTION_COLUMNS, as_transaction
 
@@ -28,7 +28,7 @@ _MESSAGES = """SELECT p.position, e.kind, e.body, m.protocol AS frozen_protocol,
 class Archive:
     """Nothing here changes anything. What the wire queue let go of is still here (delivered, given up, undeliverable)."""
 
-    def __init__(self, db: Database) -> None:
+    def __init__(self, db: Reads) -> None:
         self._db = db
 
     def archive(self, *, undelivered_only: bool = False) -> Iterator[ArchivedTransaction]:

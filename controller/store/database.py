@@ -2,22 +2,25 @@
 
 A change is durable (WAL, synchronous=FULL) when `change` returns. A lazy change only joins the transaction that the
 next durable one commits; it is lost by a power cut until then, at most `flush_every_s` after it was made. Reads see both.
+
+Damage is looked for at opening. A large database would make a start wait for minutes on a slow card, so of one only the tables that change
+are looked at; the archive, which is only added to, is looked at whole at the next opening after a sign of damage (a file `….suspect`).
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from controller.clock import Clock
 from controller.store.exc import NewerSchema, StorageFull, StoreError, StoreUnusable
-from controller.store.schema import APPLICATION_ID, MIGRATIONS, PAGE_BYTES
+from controller.store.schema import APPLICATION_ID, ARCHIVE_TABLES, MIGRATIONS, PAGE_BYTES
 
 _MAGIC = b"SQLite format 3\0"
 _BUSY_S = 0.3  # the event loop waits: a reader never holds us up, a second writer is a mistake
@@ -29,7 +32,7 @@ class StoreLimits:
     """flush_every_s: how long a lazy change may wait. free_floor_bytes: below this much free space on the file system no
     new session begins. max_bytes: quota of the database; new sessions end `reserve_bytes` before it, so that begun
     ones can finish. max_waiting: queued events above which updates are thinned out. cache_entries: authorization cache.
-    durable False gives up every promise about power cuts (simulations that do not test them).
+    check_bytes: up to this size all of the database is checked at opening. durable False gives up every promise about power cuts (simulations that do not test them).
     """
 
     flush_every_s: float = 60.0
@@ -38,6 +41,7 @@ class StoreLimits:
     reserve_bytes: int = 4 << 20
     max_waiting: int = 10_000
     cache_entries: int = 1_000
+    check_bytes: int = 32 << 20
     durable: bool = True
 
 
@@ -52,6 +56,7 @@ class Database:
         self.after_rollback: list[Callable[[], None]] = []
         self._waiting_since: float | None = None
         self._is_full = False
+        self._suspect = path.with_name(path.name + ".suspect")
         self.set_aside: Path | None = None
         _check_place(path)
         self._connection = self._open()
@@ -59,10 +64,17 @@ class Database:
     # ── reading ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[sqlite3.Row]:
-        return self._connection.execute(sql, parameters).fetchall()
+        """Raises StoreError, as the other two do."""
+        try:
+            return self._connection.execute(sql, parameters).fetchall()
+        except sqlite3.DatabaseError as error:
+            raise self._translated(error) from error
 
     def row(self, sql: str, parameters: Sequence[Any] = ()) -> sqlite3.Row | None:
-        found: sqlite3.Row | None = self._connection.execute(sql, parameters).fetchone()
+        try:
+            found: sqlite3.Row | None = self._connection.execute(sql, parameters).fetchone()
+        except sqlite3.DatabaseError as error:
+            raise self._translated(error) from error
         return found
 
     def number(self, sql: str, parameters: Sequence[Any] = ()) -> int:
@@ -72,7 +84,7 @@ class Database:
 
     # ── changing ────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    @contextmanager
+    @contextlib.contextmanager
     def change(self, *, lazy: bool = False) -> Iterator[sqlite3.Connection]:
         """Apply the statements of the block whole or not at all. Raises StorageFull, StoreError."""
         connection = self._connection
@@ -148,6 +160,10 @@ class Database:
 
     def _translated(self, error: sqlite3.Error) -> StoreError:
         name = getattr(error, "sqlite_errorname", "") or ""
+        if _is_damage(error):
+            with contextlib.suppress(OSError):
+                self._suspect.touch()
+            return StoreError(f"{self.path}: {error}; at the next start all of it is checked")
         if name == "SQLITE_FULL" or (name.startswith("SQLITE_IOERR") and self._disk_is_full()):
             self._is_full = True
             return StorageFull(f"{self.path}: no room left; free space on this file system or enlarge the card")
@@ -162,15 +178,17 @@ class Database:
 
     def _open(self) -> sqlite3.Connection:
         try:
-            return self._prepared()
+            connection = self._prepared()
         except sqlite3.DatabaseError as error:
-            if getattr(error, "sqlite_errorname", "").split("_VTAB")[0] not in _DAMAGE:
+            if not _is_damage(error):
                 raise StoreUnusable(f"{self.path}: {error}; check the directory's owner and the card") from error
-        self.set_aside = _put_aside(self.path)
-        try:
-            return self._prepared()
-        except sqlite3.Error as error:
-            raise StoreUnusable(f"{self.path}: {error}; check the directory's owner and the card") from error
+            self.set_aside = _put_aside(self.path)
+            try:
+                connection = self._prepared()
+            except sqlite3.Error as again:
+                raise StoreUnusable(f"{self.path}: {again}; check the directory's owner and the card") from again
+        self._suspect.unlink(missing_ok=True)
+        return connection
 
     def _prepared(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self.path, isolation_level=None, timeout=_BUSY_S)
@@ -189,19 +207,34 @@ class Database:
         if is_new:
             connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")
         else:
-            verdict = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+            self._check(connection)
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute(f"PRAGMA synchronous = {'FULL' if self.limits.durable else 'OFF'}")
+        connection.execute(f"PRAGMA max_page_count = {self.limits.max_bytes // PAGE_BYTES}")
+        # A power cut in the first start can leave one page with nothing in it: that is not marked as ours yet.
+        if not connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+            connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+
+    def _check(self, connection: sqlite3.Connection) -> None:
+        """Raises sqlite3.DatabaseError for damage."""
+        pages = connection.execute("PRAGMA page_count").fetchone()[0]
+        checks = ["PRAGMA quick_check(1)"]
+        if pages * PAGE_BYTES > self.limits.check_bytes and not self._suspect.exists():
+            tables = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+            checks = [f"PRAGMA quick_check({name})" for (name,) in tables if name not in ARCHIVE_TABLES]
+        for check in checks:
+            verdict = connection.execute(check).fetchone()[0]
             if verdict != "ok":
                 damaged = sqlite3.DatabaseError(verdict)
                 damaged.sqlite_errorname = "SQLITE_CORRUPT"
                 raise damaged
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute(f"PRAGMA synchronous = {'FULL' if self.limits.durable else 'OFF'}")
-        connection.execute(f"PRAGMA max_page_count = {self.limits.max_bytes // PAGE_BYTES}")
-        if is_new:
-            connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
 
     def _pragma(self, name: str) -> int:
         return int(self._connection.execute(f"PRAGMA {name}").fetchone()[0])
+
+
+def _is_damage(error: sqlite3.Error) -> bool:
+    return (getattr(error, "sqlite_errorname", "") or "").split("_VTAB")[0] in _DAMAGE
 
 
 def _check_place(path: Path) -> None:

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 APPLICATION_ID = 0x50494C4F  # "PILO"
 PAGE_BYTES = 1024
+ARCHIVE_TABLES = frozenset({"events", "messages"})  # only added to, and nearly all of a large database
 
 _FIRST = (
     "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",

@@ -25,6 +25,8 @@ DATABASE = "station.db"  # in the state directory
 class Store(Boots, Transactions, Queue, KeptValues, Overlays, Archive, History):
     """Everything that outlives a restart, by subject: boots, transactions, queue, kept values, overlays, archive, history."""
 
+    _db: Database
+
     def __init__(self, db: Database, random: Random) -> None:
         Boots.__init__(self, db)
         Transactions.__init__(self, db, random)

@@ -29,6 +29,6 @@ class SmbusBus:
             raise DeviceGone(
                 f"{self._settings.path} of {self._where}",
                 f"cannot be opened: {error.strerror}",
-                "dtparam=i2c_arm=on in config.txt, and the user in the group i2c",
+                "dtparam=i2c_arm=on in config.txt, the module i2c-dev, and the user in the group i2c",
             ) from error
         return bus

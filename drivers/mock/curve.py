@@ -1,4 +1,4 @@
-"""An analogue voltage over time, told by its last change: a step, then an exponential towards a target."""
+"""An analogue voltage over time, told by its last change: a step, then an exponential that ends at a target."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """`before_v` until `at_s`, there a step to `start_v`, then towards `target_v` with time constant `tau_s`.
+    """`before_v` until `at_s`, there a step to `start_v`, then towards `towards_v` with time constant `tau_s`, but no farther than `target_v`.
 
     tau_s: 0 means that the target is reached at once. Times are monotonic seconds.
     """
@@ -18,17 +18,26 @@ class Curve:
     target_v: float
     at_s: float
     tau_s: float
+    towards_v: float
 
     @classmethod
     def steady(cls, volts: float, at_s: float = 0.0) -> Curve:
-        return cls(volts, volts, volts, at_s, 0.0)
+        return cls(volts, volts, volts, at_s, 0.0, volts)
 
     def value(self, now_s: float) -> float:
         if now_s < self.at_s:
             return self.before_v
         if self.tau_s <= 0.0 or self.start_v == self.target_v:
             return self.target_v
-        return self.target_v + (self.start_v - self.target_v) * math.exp((self.at_s - now_s) / self.tau_s)
+        volts = self.towards_v + (self.start_v - self.towards_v) * math.exp((self.at_s - now_s) / self.tau_s)
+        return max(volts, self.target_v) if self.start_v > self.target_v else min(volts, self.target_v)
+
+    def reaches_s(self, within_v: float = 0.0) -> float:
+        """Return when the target is this near; inf for one that is only approached."""
+        if self.tau_s <= 0.0 or abs(self.start_v - self.target_v) <= within_v:
+            return self.at_s
+        left = abs(self.target_v - self.towards_v) + within_v
+        return math.inf if left == 0.0 else self.at_s + self.tau_s * math.log(abs(self.start_v - self.towards_v) / left)
 
     def mean(self, begin_s: float, end_s: float) -> float:
         """Return the average over a window: what a delta-sigma converter gives. A window of no length is a point."""
@@ -48,10 +57,16 @@ class Curve:
             self.target_v * factor + offset,
             self.at_s,
             self.tau_s,
+            self.towards_v * factor + offset,
         )
 
     def _integral(self, begin_s: float, end_s: float) -> float:
-        steady = self.target_v * (end_s - begin_s)
         if self.tau_s <= 0.0 or end_s <= begin_s:
-            return steady
-        return steady + self.tau_s * (self.value(begin_s) - self.value(end_s))
+            return self.target_v * (end_s - begin_s)
+        there = min(max(self.reaches_s(), begin_s), end_s)
+        moving = self.towards_v * (there - begin_s) + self.tau_s * (self._free(begin_s) - self._free(there))
+        return moving + self.target_v * (end_s - there)
+
+    def _free(self, now_s: float) -> float:
+        """The exponential's distance from where it goes."""
+        return (self.start_v - self.towards_v) * math.exp((self.at_s - now_s) / self.tau_s)

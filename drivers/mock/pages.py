@@ -20,8 +20,8 @@ Analogue page (`analog.page`), index in words (u64 or double):
 
     0          magic           1  errno that every transfer fails with; 0 while the bus is well (by the bench)
     4..7       bus addresses of the converters; 0: none (by the bench)
-    16 + 32*c + 8*n   input n of converter c, by the bench: sequence number (odd while it is being written), then five doubles:
-               before_v, start_v, target_v, at_s, tau_s of a `Curve` in volts at the converter's pin
+    16 + 32*c + 8*n   input n of converter c, by the bench: sequence number (odd while it is being written), then six doubles:
+               before_v, start_v, target_v, at_s, tau_s, towards_v of a `Curve` in volts at the converter's pin
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ LINES = 54
 RING = 16384
 
 _GPIO_MAGIC = 0x50494C4F_47504901
-_ANALOG_MAGIC = 0x50494C4F_414E4101
+_ANALOG_MAGIC = 0x50494C4F_414E4102
 _HEAD, _OUT, _IN, _EDGES = 1, 8, 72, 256
 _GPIO_WORDS = _EDGES + RING
 _ERRNO, _ADDRESSES, _CHANNELS = 1, 4, 16
@@ -243,6 +243,7 @@ class AnalogPage(_Page):
         doubles[base + 3] = curve.target_v
         doubles[base + 4] = curve.at_s
         doubles[base + 5] = curve.tau_s
+        doubles[base + 6] = curve.towards_v
         self._words[base] = sequence + 1
 
     def read_channel(self, chip: int, channel: int) -> Curve:
@@ -254,7 +255,7 @@ class AnalogPage(_Page):
         doubles = self._doubles
         for _ in range(_READ_TRIES):
             sequence = self._words[base]
-            values = (doubles[base + 1], doubles[base + 2], doubles[base + 3], doubles[base + 4], doubles[base + 5])
+            values = (*doubles[base + 1 : base + 7],)
             if not sequence & 1 and self._words[base] == sequence:
                 curve = Curve(*values)
                 self._last[base] = (sequence, curve)

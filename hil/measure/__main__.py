@@ -16,6 +16,7 @@ from hil.measure.platform import machine
 from hil.measure.safety import EDGES, reactions
 from hil.measure.shape import Shape
 from hil.measure.station import command_line, delivery, start_and_memory
+from hil.measure.writes import writes
 from hil.processes import RigError
 
 Part = Callable[[Path], list[Shape]]
@@ -32,6 +33,7 @@ PARTS: dict[str, Part] = {
     "station": lambda directory: asyncio.run(start_and_memory(directory)),
     "delivery": lambda directory: asyncio.run(delivery(directory)),
     "footprint": lambda directory: footprint(directory, say),
+    "writes": lambda directory: writes(directory, say),
 }
 
 

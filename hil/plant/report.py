@@ -46,7 +46,7 @@ def report(plant: Plant, since_s: float | None) -> dict[str, Any]:
 
 
 def _evse_report(model: EvseModel, now: float, since_s: float | None) -> dict[str, Any]:
-    high_v, low_v = model.pilot(now)
+    high_v, low_v = model.plateaus()
     ohms = model.proximity_ohm()
     return {
         "id": model.built.id,

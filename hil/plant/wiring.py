@@ -15,6 +15,7 @@ GENERATOR_V = 12.0
 SOURCE_OHM = 1000.0
 DIODE_V = 0.7  # 0.55-0.85 V
 HOLD_TAU_S = 0.047
+REST_V = 0.0  # of a hold without a signal: its resistor goes to what 0 V of pilot are at the converter
 SETTLED_V = 0.02  # a held plateau this close to its target has arrived
 STEP_S = 0.010  # while a plateau settles, the pilot is worth a look this often
 CABLE_OHM = {13: 1500.0, 20: 680.0, 32: 220.0, 63: 100.0, 70: 100.0}
@@ -64,30 +65,30 @@ def line_v(
 
 
 class PeakHold:
-    """One held plateau: follows the signal outward at once and back with its time constant.
+    """One held plateau: follows the wave outward at once, and goes back with its time constant, towards the volts at which it rests.
 
-    up: holds the highest volts of the wave, else the lowest.
+    up: holds the highest volts of the wave, else the lowest. A steady line beyond the rest is not seen: at -12 V the upper one shows 0 V.
     """
 
     def __init__(self, up: bool, volts: float, now: float) -> None:
         self._up = up
+        self._plateau_v = volts
         self.curve = Curve.steady(volts, now)
 
     def drive(self, plateau_v: float, now: float) -> bool:
         """The wave's outer plateau is `plateau_v` from now on. Returns whether that is news."""
-        if plateau_v == self.curve.target_v:
+        if plateau_v == self._plateau_v:
             return False
+        self._plateau_v = plateau_v
         value = self.curve.value(now)
         outward = plateau_v > value if self._up else plateau_v < value
         if outward:
-            self.curve = Curve(value, plateau_v, plateau_v, now, 0.0)
+            self.curve = Curve(value, plateau_v, plateau_v, now, 0.0, plateau_v)
         else:
-            self.curve = Curve(value, value, plateau_v, now, HOLD_TAU_S)
+            ends_v = max(plateau_v, REST_V) if self._up else min(plateau_v, REST_V)
+            self.curve = Curve(value, value, ends_v, now, HOLD_TAU_S, REST_V)
         return True
 
     def settled_at(self) -> float:
         """Return when the output has arrived at its target."""
-        distance = abs(self.curve.start_v - self.curve.target_v)
-        if distance <= SETTLED_V:
-            return self.curve.at_s
-        return self.curve.at_s + self.curve.tau_s * math.log(distance / SETTLED_V)
+        return self.curve.reaches_s(SETTLED_V)

@@ -134,7 +134,7 @@ class PlantPins:
         return (self.now_us(), round(duty_pct * PERIOD_NS / 100), PERIOD_NS)
 
     def samples_mv(self) -> list[int]:
-        return [round(curve.target_v * 1000) for curve in self._model.curves()]
+        return [round(volts * 1000) for volts in self._model.plateaus()]
 
     # --- the wires
 

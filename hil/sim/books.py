@@ -1,4 +1,4 @@
-"""Whether the books agree: what the station's store, the CSMS and the plant each know of the same transactions."""
+"""Whether the books agree: what the station's store, the CSMS and the plant each know of the same transactions; and the store with itself."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from datetime import timedelta
 from controller.logic.records import EventKind, TransactionEvent
 from controller.store.rows import ArchivedMessage, ArchivedTransaction, Fate
 from controller.store.store import Store
+from controller.store.verify import Verifier
 from hil.csms.schemas import parse
 from hil.csms.transactions import Transaction
 from hil.sim.world import IDENTITY, SimWorld
@@ -78,6 +79,7 @@ class Books:
         for evse in self._world.plant.evses:
             self._look_at_gap(evse, self._world.now)
         self.problems += [str(violation) for violation in self._world.csms.violations]
+        self.problems += Verifier(self._world.database).violations()
         return self.problems
 
     def _theirs(self) -> list[Transaction]:

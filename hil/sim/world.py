@@ -18,7 +18,7 @@ from controller.config import load_board, load_station
 from controller.station.app import Station
 from controller.station.events import EventBus
 from controller.store.database import StoreLimits
-from controller.store.store import Store
+from controller.store.store import DATABASE, Store
 from hil.bench.layout import Layout
 from hil.csms.csms import Csms
 from hil.csms.schemas import Version
@@ -123,6 +123,11 @@ class SimWorld:
     @property
     def store(self) -> Store | None:
         return self._process.store
+
+    @property
+    def database(self) -> Path:
+        """The station's database as it lies on the disk."""
+        return self._directory / "state" / DATABASE
 
     @property
     def station_or_fail(self) -> Station:

@@ -133,7 +133,7 @@ def pilot() -> Drawing:
     d.resistor(50, 140, "10 k", vertical=True)
     d.wire((50, 160), (50, 176))
     d.ground(50, 176)
-    d.amplifier(170, 100, "±12 V, ≥ 10 V/µs")
+    d.amplifier(170, 100, "±12 V, rail to rail")
     d.wire((140, 112), (170, 112))
     d.text(136, 116, "1.65 V", size=11, anchor="end")
     d.wire((226, 100), (280, 100))
@@ -172,7 +172,7 @@ def pilot() -> Drawing:
     d.resistor(560, 340, "33.2 k", vertical=True)
     d.wire((560, 360), (560, 376))
     d.ground(560, 376)
-    d.amplifier(640, 302, "buffer", below=66)
+    d.amplifier(640, 302, "buffer, 3.3 V", below=66)
     d.wire((696, 302), (790, 302), arrow=True)
     d.dot(716, 302)
     d.wire((716, 302), (716, 348), (628, 348), (628, 314), (640, 314))
@@ -181,14 +181,14 @@ def pilot() -> Drawing:
 
 
 def hold() -> Drawing:
-    d = Drawing(820, 420, "Peak hold of both plateaus, time constant 47 ms")
+    d = Drawing(820, 540, "Peak hold of both plateaus, time constant 47 ms, resting at 0 V of pilot")
     for y, name, backwards in ((100, "high plateau", False), (300, "low plateau", True)):
         d.text(60, y - 62, name, anchor="start")
         d.text(40, y - 20, "V_adc", size=12)
         d.wire((20, y - 12), (90, y - 12))
-        d.amplifier(90, y, "rail to rail, ≥ 5 MHz")
+        d.amplifier(90, y, "±12 V, ≥ 5 MHz")
         d.wire((146, y), (200, y))
-        d.diode(210, y, "Schottky", backwards=backwards)
+        d.diode(210, y, "1N4148", backwards=backwards)
         d.wire((220, y), (270, y))
         d.resistor(290, y, "47 Ω")
         d.wire((310, y), (560, y))
@@ -202,13 +202,29 @@ def hold() -> Drawing:
         d.resistor(450, y + 40, "100 k", vertical=True)
         d.wire((450, y + 60), (450, y + 72))
         d.text(450, y + 88, "1.65 V", size=12)
+        d.resistor(510, y, "10 k")
         d.dot(350, y)
         d.wire((350, y), (350, y - 48), (74, y - 48), (74, y + 12), (90, y + 12))
-        d.amplifier(560, y + 12, "buffer", below=66)
+        d.amplifier(560, y + 12, "buffer, 3.3 V", below=66)
         d.wire((616, y + 12), (700, y + 12), arrow=True)
         d.dot(632, y + 12)
         d.wire((632, y + 12), (632, y + 52), (548, y + 52), (548, y + 24), (560, y + 24))
         d.text(706, y + 10, f"AIN{int(backwards)}", f"{name.partition(' ')[0]}_channel", anchor="start", size=12)
+    d.text(60, 430, "rest point", anchor="start")
+    d.text(150, 450, "3.3 V", size=12)
+    d.wire((170, 446), (200, 446))
+    d.resistor(220, 446, "10 k 1 %")
+    d.wire((240, 446), (380, 446))
+    d.dot(290, 446)
+    d.wire((290, 446), (290, 464))
+    d.resistor(290, 484, "10 k 1 %", vertical=True)
+    d.wire((290, 504), (290, 516))
+    d.ground(290, 516)
+    d.amplifier(380, 458, "buffer, 3.3 V", below=66)
+    d.wire((436, 458), (500, 458), arrow=True)
+    d.dot(452, 458)
+    d.wire((452, 458), (452, 498), (368, 498), (368, 470), (380, 470))
+    d.text(506, 456, "1.65 V: 0 V of pilot,", "to both 100 k", anchor="start", size=12)
     return d
 
 
@@ -217,7 +233,7 @@ def gate() -> Drawing:
     d.text(20, 40, "GPIO20 kick", anchor="start")
     d.wire((20, 60), (170, 60), arrow=True)
     d.box(170, 36, 170, 50, "one-shot 74HC123", "430 k, 1 µF: 194 ms", fill=SAFE)
-    d.text(20, 130, "RCD trip (high)", anchor="start")
+    d.text(20, 122, "RCD trip (high;", "of two: their OR)", anchor="start")
     d.wire((20, 150), (170, 150))
     d.dot(150, 150)
     d.box(170, 130, 60, 60, "AND", fill=SAFE)
@@ -260,7 +276,13 @@ def gate() -> Drawing:
     d.box(470, 405, 90, 60, "AND", fill=SAFE)
     d.wire((560, 435), (610, 435), arrow=True)
     d.box(610, 410, 150, 50, "CP_EN relay", "off: CP to PE by 10 k")
-    d.text(490, 500, "Each gate input that comes from a wire has 10 k to the level that opens.", size=12)
+    d.text(
+        490,
+        492,
+        "Each gate input that comes from a wire has 10 k to the level that opens.",
+        "All of it is on 3.3 V of its own, not on the Pi's.",
+        size=12,
+    )
     return d
 
 

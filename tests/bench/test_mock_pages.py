@@ -200,13 +200,13 @@ def test_conversion_averages_over_its_whole_duration(ads):
     ads.now = 100.0
     ads.write(CONFIG, CHANNEL_0_4V_860 | 0x8000)
     middle = 100.0 + 25e-6 + 1.05 / 860 / 2
-    ads.page.write_channel(0, 0, Curve(0.0, 2.0, 2.0, middle, 0.0))
+    ads.page.write_channel(0, 0, Curve(0.0, 2.0, 2.0, middle, 0.0, 2.0))
     ads.now += 0.01
     assert ads.read(CONVERSION) * 4.096 / 32768 == pytest.approx(1.0, abs=0.01)
 
 
 def test_continuous_mode_gives_the_last_whole_conversion(ads):
-    ads.page.write_channel(0, 0, Curve(1.0, 2.0, 2.0, 100.5, 0.0))
+    ads.page.write_channel(0, 0, Curve(1.0, 2.0, 2.0, 100.5, 0.0, 2.0))
     ads.write(CONFIG, CHANNEL_0_4V_860 & ~0x100)
     ads.now = 100.4
     assert ads.read(CONVERSION) == 8000

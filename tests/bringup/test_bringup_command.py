@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -71,3 +72,18 @@ def test_a_station_that_runs_is_not_disturbed(tmp_path: Path) -> None:
     with lock_file(tmp_path / "run" / "safety.lock", "safety"):
         result = command("--play", "--config", str(path), cwd=tmp_path)
     assert result.returncode == 6 and "stop the station first" in result.stderr
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root leaves files that others cannot open")
+def test_what_root_made_belongs_to_those_whose_directories_these_are(tmp_path: Path) -> None:
+    path = config(tmp_path, "ws://127.0.0.1:1/")
+    group, owner = 4711, 4712
+    for name, uid, mode in (("run", 0, 0o2770), ("state", owner, 0o700)):
+        (tmp_path / name).mkdir()
+        os.chown(tmp_path / name, uid, group)
+        (tmp_path / name).chmod(mode)
+    words = [sys.executable, "-P", "-m", "controller", "board", "calibrate", "--play", "--config", str(path)]
+    assert subprocess.run(words, capture_output=True, check=False, stdin=subprocess.DEVNULL).returncode == 0
+    made = [each for each in (tmp_path / "run").rglob("*") if each.is_file()]
+    assert made and all(each.stat().st_gid == group and each.stat().st_mode & 0o060 == 0o060 for each in made)
+    assert all((each.stat().st_uid, each.stat().st_gid) == (owner, group) for each in (tmp_path / "state").rglob("*"))

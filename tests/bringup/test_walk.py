@@ -8,6 +8,7 @@ import pytest
 
 from controller.bringup.finding import Verdict
 from controller.bringup.person import Deed
+from drivers.mock.ports import SimResidual
 from tests.bringup.walk_world import walked
 
 STEPS = [
@@ -120,3 +121,18 @@ def test_readers_tell_a_card_by_its_end_and_a_lost_one_by_its_name() -> None:
     assert "…E680" in found[0].measured and "04A2" not in found[0].measured
     lost = walked({"kind": "reader_gone", "value": "pn532"}, readers=True).findings[0]
     assert lost.is_bad and "reader pn532" in lost.measured
+
+
+def test_a_monitor_with_two_outputs_is_given_the_time_that_the_station_gives_it() -> None:
+    result = walked(rcd_outputs=2)
+    found = next(finding for finding in result.findings if finding.step == "residual-current test")
+    assert found.verdict is Verdict.PASSED and found.measured.startswith("trips after 12"), found
+    assert result.commands == 1
+
+
+def test_a_monitor_whose_outputs_do_not_both_trip_is_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(SimResidual, "is_partly_tripped", lambda self: self.is_tripped())
+    result = walked(rcd_outputs=2)
+    assert "GPIO24 (trip_pin)" in result.bad()["residual-current test"]
+    assert any(finding.measured == "the test trips only one of its two outputs" for finding in result.findings)
+    assert result.commands == 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -89,6 +90,7 @@ def walked(
     bridged_watchdog: bool = False,
     welds: bool = False,
     readers: bool = False,
+    rcd_outputs: int = 1,
 ) -> Walked:
     """Walk EVSE 1 with faults from the start, or from a deed on (`at`). welds: the contact does, once it has closed."""
     result = Walked()
@@ -97,11 +99,13 @@ def walked(
         loop = asyncio.get_running_loop()
         board = load_board("mock", Path("/run"))
         plant = Plant(
-            [PlantEvse(id=1)], loop.time(), readers=[PlantReader("pn532", "uid"), PlantReader("line", "line")]
+            [PlantEvse(id=1, rcd_outputs=rcd_outputs)],
+            loop.time(),
+            readers=[PlantReader("pn532", "uid"), PlantReader("line", "line")],
         )
         evse = board.evses[0]
         ports = EvsePorts(
-            evse_config(evse, 0.01), SimPilotDriver(plant, 1), SimPilotSense(plant, 1), SimContactor(plant, 1),
+            replace(evse_config(evse, 0.01), rcd_outputs=rcd_outputs), SimPilotDriver(plant, 1), SimPilotSense(plant, 1), SimContactor(plant, 1),
             SimProximity(plant, 1), SimLock(plant, 1), SimResidual(plant, 1), SimTemperature(plant, 1), SimGround(plant, 1),
         )  # fmt: skip
         shared = BoardPorts(

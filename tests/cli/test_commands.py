@@ -37,7 +37,17 @@ def test_help_of_every_command_fits_80_columns_and_ends_well(pilotline: Pilotlin
 
 
 @pytest.mark.parametrize(
-    "words", [[], ["csms", "send"], ["csms", "show"], ["config", "check"], ["config", "show"]], ids=" ".join
+    "words",
+    [
+        [],
+        ["records", "list"],
+        ["records", "verify"],
+        ["csms", "send"],
+        ["csms", "show"],
+        ["config", "check"],
+        ["config", "show"],
+    ],
+    ids=" ".join,
 )
 def test_every_other_help_fits_80_columns(pilotline: Pilotline, words: list[str]) -> None:
     result = pilotline(*words, "--help")

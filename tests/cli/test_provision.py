@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import stat
 import subprocess
 import sys
@@ -42,6 +43,13 @@ def test_a_station_gets_files_that_a_start_accepts(tmp_path: Path) -> None:
     assert "password" not in (tmp_path / "pilotline.toml").read_text().replace("password_file", "").replace(
         "/password", ""
     )
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may give a file to another group")
+def test_the_services_group_can_read_what_root_wrote(tmp_path: Path) -> None:
+    os.chown(tmp_path, 0, 4711)
+    assert provision(tmp_path).returncode == 0
+    assert {(path.stat().st_gid, path.stat().st_mode & 0o777) for path in tmp_path.iterdir()} == {(4711, 0o640)}
 
 
 def test_its_certificate_is_asked_for_with_its_serial_number_and_its_own_key(tmp_path: Path) -> None:
@@ -84,9 +92,10 @@ def test_a_wrong_value_is_told_and_nothing_is_written(
 ) -> None:
     result = provision(tmp_path, **changes)
     assert result.returncode == code and says in result.stderr and "Traceback" not in result.stderr
+    assert "/tmp/pilotline-provision" not in result.stderr
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_directory_that_is_not_there_is_named(tmp_path: Path) -> None:
     result = provision(tmp_path / "none")
-    assert result.returncode == 5 and f"{tmp_path}/none/password: no such file or directory" in result.stderr
+    assert result.returncode == 2 and f"--out {tmp_path}/none: there is no such directory" in result.stderr

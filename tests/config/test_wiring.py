@@ -16,12 +16,13 @@ from controller.config.board import SOCKET_TYPES, TETHERED_TYPES, boards_directo
 from controller.config.boot_lines import boot_lines
 from controller.config.reader import Mistakes
 from controller.config.wiring import CONNECTOR_A, check_wiring
-from controller.config.wiring_notes import wiring_notes
+from controller.config.wiring_notes import DROP_INS, wiring_notes
 from controller.logic.duty import MOST_A
 from controller.logic.proximity import Coding, rating_a
 from drivers.bus.spi import SpidevBus
 from drivers.pilot.sar_burst import SarBurst
 
+ROOT = Path(__file__).parents[2]
 RUN = Path("/run/pilotline")
 REFERENCE = (boards_directory() / "reference.toml").read_text()
 MAINS = '[mains]\ntype = "gpio"\npin = 13'
@@ -87,6 +88,7 @@ RULES = {
         [("[bus.i2c]", '[bus.more]\ntype = "gpiochip"\n\n[bus.i2c]'), moved(16, 'gpio = "more"')],
         ["b.toml [mains] pin = 16: GPIO16 is EVSE 1 contactor K1 (b.toml [evse.1.contactor] pin); take another line: GPIO9, 10, 11, 13, 4, 6, 7, 8 are free"],
     ),
+    "one I2C address": ([("[mains]", '[adc.more]\ntype = "ads1115"\nbus = "i2c"\naddress = 0x48\n\n[mains]')], ["b.toml [adc.more] address = 0x48: is that of b.toml [adc.one] on the same bus"]),
     "another chip": ([("[bus.i2c]", '[bus.more]\ntype = "gpiochip"\nchip_label = "mcp23017"\n\n[bus.i2c]'), moved(16, 'gpio = "more"')], []),
     "free": ([moved(6)], []),
     "PWM line of another channel": (
@@ -353,6 +355,18 @@ def test_every_connector_has_its_rating() -> None:
 def test_what_a_file_cannot_settle_is_a_note(tmp_path: Path, changes: list[tuple[str, str]], note: str) -> None:
     notes = [line.replace(f"{tmp_path}/", "") for line in wiring_notes(load(tmp_path, *changes))]
     assert [line for line in notes if line.startswith(note)] != []
+
+
+def test_a_front_end_that_the_units_do_not_let_in_is_a_note() -> None:
+    notes = wiring_notes(load_board("reference-spi", RUN))
+    assert (
+        "reference-spi.toml [evse.1.pilot_sense]: as a service it needs systemd/safety-spi.conf (the README's installation)"
+        in notes
+    )
+    assert not [note for note in wiring_notes(load_board("reference", RUN)) if "as a service" in note]
+    install = (ROOT / "README.md").read_text()
+    for _, _, file in DROP_INS:
+        assert (ROOT / "systemd" / file).exists() and f"systemd/{file} " in install
 
 
 def test_a_simulated_board_has_no_notes() -> None:

@@ -268,7 +268,8 @@ def test_a_low_plateau_that_is_not_sampled_under_pwm_is_a_fault_after_a_second(w
 
 
 @pytest.mark.parametrize(
-    ("low_v", "fault"), [(-8.8, "pilot_diode"), (0.0, "pilot_diode"), (0.1, "pilot_pwm"), (5.0, "pilot_pwm")]
+    ("low_v", "fault"),
+    [(-8.8, "pilot_diode"), (-2.4, "pilot_diode"), (-1.1, "pilot_pwm"), (0.0, "pilot_pwm"), (5.0, "pilot_pwm")],
 )
 def test_a_low_plateau_that_is_none_is_no_diode_or_no_pwm(low_v: float, fault: str) -> None:
     scene = charging().play(Event("low", low_v))

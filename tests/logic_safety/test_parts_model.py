@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from controller.logic.contactor import MirrorWatch
@@ -84,7 +84,12 @@ STEPS = st.lists(
 )
 
 
+# it dropped, and then the command went: nothing is claimed of the new one
+_DROPPED = [(1, Mirror.OPEN, True), (1, Mirror.CLOSED, None), *[(1, Mirror.OPEN, None)] * 3, (1, Mirror.OPEN, False)]
+
+
 @given(STEPS)
+@example(_DROPPED)
 @settings(max_examples=300)
 def test_the_mirror_says_what_its_whole_history_says(steps: list[tuple[int, Mirror, bool | None]]) -> None:
     watch, history, tick = MirrorWatch(at(0)), MirrorHistory(), 0

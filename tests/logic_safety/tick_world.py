@@ -85,6 +85,8 @@ class TickWorld:
         self.bolt = Part(delay=20)
         self.test_trip: tuple[int, int] | None = None
         self.sense_works = True
+        self.temperature_c = 25.0
+        self.sensed: tuple[tuple[float, ...], tuple[float, ...]] = (), ()
         self.duty_off_pct: float | None = None  # None: the front end measures no duty
         self.drawn: Measurements | None = None
         self.phases = 3
@@ -121,11 +123,11 @@ class TickWorld:
         self.phases = phases
 
     def do_warm(self, temperature_c: float) -> None:
-        self.inputs.temperature_c = temperature_c
+        self.temperature_c = temperature_c
 
     def do_sensed(self, amps: float) -> None:
         """The board's own phase sense sees a current."""
-        self.inputs.current_a, self.inputs.voltage_v = (amps, 1.0, 1.0), (230.0, 229.0, 231.0)
+        self.sensed = (amps, 1.0, 1.0), (230.0, 229.0, 231.0)
 
     def do_earth(self, lost: Level) -> None:
         self.inputs.ground_lost = lost
@@ -245,7 +247,8 @@ class TickWorld:
         if self.duty_off_pct is not None and self.out.duty_pct is not None:
             inputs.duty_pct = self.out.duty_pct + self.duty_off_pct
         inputs.high_at_s = inputs.low_at_s = inputs.proximity_at_s = self.now
-        inputs.temperature_at_s = inputs.phases_at_s = self.now
+        inputs.temperature_c, inputs.temperature_at_s = self.temperature_c, self.now
+        (inputs.current_a, inputs.voltage_v), inputs.phases_at_s = self.sensed, self.now
 
     def _pass(self) -> None:
         self.passes += 1

@@ -105,3 +105,11 @@ def test_without_a_floor_it_is_said_what_is_missing() -> None:
     said: list[str] = []
     figures(_run(Distribution([(20.0, 100)]), Distribution([(50, 100)]), None), said.append)
     assert "gcc" in said[-1] and "rt-tests" in said[-1]
+
+
+@pytest.mark.parametrize(("floor_us", "limit_ms"), [(29_000, 60.0), (50_000, 80.0), (0, 60.0)])
+def test_the_longest_is_held_against_what_the_machine_allows_a_c_thread(floor_us: int, limit_ms: float) -> None:
+    floor = Distribution([(50, 29_000), (floor_us, 1)]) if floor_us else None
+    run = _run(Distribution([(20.0, 1_999), (79.0, 1)]), Distribution([(50, 31_000)]), floor)
+    longest = next(shape for shape in figures(run, lambda _: None) if shape.name == "reaction_idle_max_ms")
+    assert longest.limit == limit_ms and longest.holds is (limit_ms == 80.0)

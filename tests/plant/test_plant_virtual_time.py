@@ -105,7 +105,8 @@ async def test_pilot_ports_drive_and_read_the_line(plant):
     assert (reading.high_v, reading.high_at_s) == (12.0, asyncio.get_running_loop().time())
     driver.steady_low()
     await asyncio.sleep(1)
-    assert sense.collect().high_v == pytest.approx(-12, abs=0.05)
+    assert sense.collect().low_v == pytest.approx(-12, abs=0.05)
+    assert sense.collect().high_v == pytest.approx(0, abs=0.05)  # where the hold rests
     driver.disconnect()
     await asyncio.sleep(1)
     assert sense.collect().high_v == pytest.approx(0, abs=0.05)

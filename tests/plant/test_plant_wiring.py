@@ -48,8 +48,10 @@ def test_hold_follows_outward_at_once_and_back_with_its_time_constant():
     assert hold.curve.value(1.0) == 9.0
     hold.drive(6.0, 2.0)
     assert hold.curve.value(2.0) == 9.0
-    assert hold.curve.value(2.0 + HOLD_TAU_S) == pytest.approx(6.0 + 3.0 / math.e)
+    assert hold.curve.value(2.0 + HOLD_TAU_S / 4) == pytest.approx(9.0 * math.exp(-0.25))
     assert hold.curve.value(hold.settled_at()) == pytest.approx(6.0, abs=0.021)
+    assert hold.curve.value(2.0 + HOLD_TAU_S) == 6.0  # the next pulse holds it there
+    assert hold.settled_at() == pytest.approx(2.0 + HOLD_TAU_S * math.log(9.0 / 6.02))
     assert hold.curve.value(1.999) == 9.0  # what was there before the change
 
 
@@ -61,14 +63,26 @@ def test_hold_of_the_low_plateau_keeps_minus_twelve_for_a_while_after_the_pwm_st
     assert hold.curve.value(0.5) == -12.0
 
 
+@pytest.mark.parametrize(("up", "steady_v"), [(True, -12.0), (False, 12.0)])
+def test_a_hold_does_not_see_a_steady_line_on_the_other_side_of_its_rest(up: bool, steady_v: float) -> None:
+    hold = PeakHold(up, -steady_v, 0.0)
+    hold.drive(steady_v, 1.0)
+    assert hold.curve.value(1.0 + HOLD_TAU_S) == pytest.approx(-steady_v / math.e)
+    assert hold.curve.value(3.0) == pytest.approx(0.0, abs=1e-6)
+    assert not hold.drive(steady_v, 4.0) and hold.drive(-steady_v, 5.0) and hold.curve.value(5.0) == -steady_v
+
+
 def test_same_plateau_again_is_no_news():
     hold = PeakHold(True, 6.0, 0.0)
     assert not hold.drive(6.0, 1.0)
 
 
-@pytest.mark.parametrize(("begin", "end"), [(0.0, 0.1), (0.95, 1.05), (1.0, 1.2), (2.0, 2.0)])
-def test_mean_of_a_curve_is_the_integral_over_the_window(begin, end):
-    curve = Curve(before_v=1.0, start_v=9.0, target_v=6.0, at_s=1.0, tau_s=0.047)
+@pytest.mark.parametrize("towards", [6.0, 0.0])
+@pytest.mark.parametrize(
+    ("begin", "end"), [(0.0, 0.1), (0.95, 1.05), (1.0, 1.2), (1.01, 1.012), (1.1, 1.2), (2.0, 2.0)]
+)
+def test_mean_of_a_curve_is_the_integral_over_the_window(begin, end, towards):
+    curve = Curve(before_v=1.0, start_v=9.0, target_v=6.0, at_s=1.0, tau_s=0.047, towards_v=towards)
     steps = 20_000
     width = (end - begin) / steps
     by_sums = sum(curve.value(begin + (i + 0.5) * width) for i in range(steps)) / steps
@@ -76,6 +90,6 @@ def test_mean_of_a_curve_is_the_integral_over_the_window(begin, end):
 
 
 def test_scaled_curve_is_the_scaled_value_at_any_time():
-    curve = Curve(12.0, 9.0, -12.0, 1.0, 0.047)
+    curve = Curve(12.0, 9.0, -12.0, 1.0, 0.047, -13.0)
     for at in (0.5, 1.0, 1.01, 5.0):
         assert curve.scaled(1 / 8, 13.2 / 8).value(at) == pytest.approx((curve.value(at) + 13.2) / 8)

@@ -65,7 +65,7 @@ LAYERS: Mapping[str, frozenset[str]] = {
         "controller.provision": "controller.config controller.exits",
         "controller.cli": (
             "drivers.registry controller.provision controller controller.hal controller.wiring_meter controller.wiring_reader controller.bringup controller.child controller.config controller.diagnostics controller.exits controller.local "
-            "controller.ocpp controller.run controller.safe_outputs controller.streams"
+            "controller.logic controller.ocpp controller.run controller.safe_outputs controller.store controller.streams"
         ),
         "drivers": "controller.hal controller.logic",
         "hil": "controller drivers",

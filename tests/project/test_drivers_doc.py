@@ -152,3 +152,9 @@ def test_what_a_driver_may_on_a_station_is_what_the_units_say(column: int, unit:
     }
     assert rows["may write"] == written
     assert said("ProtectHome") == said("PrivateTmp") == {"yes"} and said("ProtectSystem") == {"strict"}
+
+
+def test_the_page_s_drop_in_is_the_shipped_one() -> None:
+    text = (ROOT / "systemd" / "safety-spi.conf").read_text()
+    told = "".join(f"    {line}\n" for line in text.splitlines() if not line.startswith("#"))
+    assert TEXT.endswith(f"\n\n{told}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import math
 import re
 import shutil
 import struct
@@ -17,16 +18,21 @@ from controller.bringup import judge
 from controller.bringup.walk import DROPS_S, LOCK_PULSE_S, TEST_DUTY_PCT
 from controller.cli.board_draw import wiring_table
 from controller.cli.board_svg import header_svg
+from controller.cli.main import main
 from controller.config import board_names, load_board
+from controller.config.board import boards_directory
 from controller.config.boot_lines import boot_lines
-from controller.config.header import FIXED_PULL_UPS, PIN_OF, PWM_CHIPS, sections_of, uses_of
+from controller.config.calibration import GAIN_OFF, GENERATOR_OFF_V, ZERO_OFF_V
+from controller.config.header import FIXED_PULL_UPS, PIN_OF, PWM_CHIPS, SUPPLIES, sections_of, uses_of
 from controller.config.pass_time import CONVERSION_MS, TRANSFER_MS, burst_time_ms
+from controller.hal import LowPlateau
 from controller.logic import contactor, lock, pilot, plateau, proximity, rcd, thermal
 from controller.logic.duty import duty_for_current
 from controller.logic.evse import PilotState
+from drivers.pilot.coprocessor import FrameParser
 from drivers.watchdog.one_shot import OneShot
 from hil.plant.one_shot import HOLD_S
-from hil.plant.wiring import HOLD_TAU_S
+from hil.plant.wiring import HOLD_TAU_S, REST_V, PeakHold
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "hw" / "docs"
@@ -139,6 +145,80 @@ def test_the_hold_circuit_has_the_time_constant_of_the_plant() -> None:
     assert found is not None
     farad, ohm, tau_ms = (float(group) for group in found.groups())
     assert farad * 1e-9 * ohm * 1e3 == pytest.approx(HOLD_TAU_S) == pytest.approx(tau_ms / 1000)
+    drawn = text_of("hold.svg")
+    assert (
+        drawn.count(f">{farad:g} nF film<") == drawn.count(f">{ohm:g} k<") == 2 and f"constant {tau_ms:g} ms" in drawn
+    )
+
+
+def test_the_hold_circuit_rests_at_0_v_of_pilot() -> None:
+    text, sense = text_of("pilot-driver.md"), REFERENCE.evses[0].pilot_sense.settings
+    found = re.search(r"both 100 kΩ go to ([\d.]+) V, which is 0 V of pilot: (\d+) kΩ and (\d+) kΩ", text)
+    assert found is not None
+    rest_v, up, down = (float(group) for group in found.groups())
+    assert rest_v == pytest.approx(3.3 * down / (up + down)) == pytest.approx((REST_V + sense.offset_v) / sense.scale)
+    assert f">{rest_v:g} V: 0 V of pilot,<" in text_of("hold.svg")
+    off_v = max(abs(3.3 / (1 + 0.99 / 1.01) - rest_v), abs(3.3 / (1 + 1.01 / 0.99) - rest_v)) * sense.scale
+    assert "0 V (±0.15 V)" in text and off_v < 0.15
+
+
+def test_each_held_channel_shows_its_own_half_of_the_pilot() -> None:
+    """As the mock bench's do."""
+    text = text_of("pilot-driver.md")
+    plateaus = {
+        "steady +12 V (X1) in A, B, C": ("12, 9, 6 V", (12.0,)),
+        "steady -12 V (F)": ("", (-12.0,)),
+        "PWM in A, B, C": ("12, 9, 6 V", (12.0, -12.0)),
+        "CP_EN off, or CP at PE": ("", (0.0,)),
+    }
+    for driven, (told, volts) in plateaus.items():
+        high, low = PeakHold(True, REST_V, 0.0), PeakHold(False, REST_V, 0.0)
+        high.drive(max(volts), 0.0)
+        low.drive(min(volts), 0.0)
+        high_v, low_v = high.curve.value(1.0), low.curve.value(1.0)
+        assert f"| {driven} | {told or f'{high_v:g} V'} | {low_v:g} V |" in text
+
+
+def test_the_times_of_the_hold_circuit_are_those_of_its_time_constant() -> None:
+    text = text_of("pilot-driver.md")
+
+    def falls_ms(from_v: float, to_v: float) -> float:
+        return HOLD_TAU_S * 1000 * math.log(from_v / to_v)
+
+    assert f"B → C (9 → 6 V) takes\n  {falls_ms(9, 6):.0f} ms, C → E (6 → 1 V) {falls_ms(6, 1):.0f} ms" in text
+    assert f"leaves its band {falls_ms(12, 11):.0f} ms later" in text
+
+
+def test_rails_and_driver_together_keep_the_generator_s_tolerance() -> None:
+    text = text_of("pilot-driver.md")
+    found = re.search(r"Rails of ([\d.]+) to ([\d.]+) V, and a driver that loses at most ([\d.]+) V", text)
+    assert found is not None
+    low_v, high_v, lost_v = (float(group) for group in found.groups())
+    assert (low_v - lost_v, high_v) == pytest.approx((12 - GENERATOR_OFF_V, 12 + GENERATOR_OFF_V))
+    for page in ("bom.md", "bring-up.md"):
+        assert f"{low_v} to {high_v} V each" in text_of(page), page
+
+
+def test_what_calibration_refuses_is_what_the_page_says() -> None:
+    text = " ".join(text_of("pilot-driver.md").split())
+    told = (
+        f"a pilot more than {GENERATOR_OFF_V} V from ±12 V (mend the supply); a scale more than {GAIN_OFF * 100:.0f} %"
+    )
+    assert f"{told}, or a zero more than {ZERO_OFF_V:g} V, from the board file's" in text
+
+
+def test_the_thermistor_s_volts_are_those_of_the_driver() -> None:
+    text = text_of("pilot-driver.md").split("## Temperature")[1]
+    section = REFERENCE.evses[0].temperature
+    assert section is not None
+    settings = section.settings
+    told = f"of {settings.nominal_ohm / 1000:.0f} kΩ (B {settings.beta_k:.0f}) to ground at channel {settings.channel}"
+    assert f"{told}, **{settings.pull_up_ohm / 1000:.0f} kΩ 1 %** from {settings.supply_v} V" in text
+    celsius = numbers("°C", text)
+    assert celsius[2:] == [thermal.DERATE_C, thermal.STOP_C]
+    ohms = [settings.nominal_ohm * math.exp(settings.beta_k * (1 / (each + 273.15) - 1 / 298.15)) for each in celsius]
+    volts = [settings.supply_v * each / (each + settings.pull_up_ohm) for each in ohms]
+    assert numbers("V at the NTC", text) == [pytest.approx(each, abs=0.001) for each in volts]
 
 
 def test_conversions_in_series_are_those_of_the_rule() -> None:
@@ -205,8 +285,85 @@ def test_what_bring_up_expects_is_what_the_command_judges() -> None:
     text = text_of("bring-up.md")
     low, high = plateau.STRICT_V[PilotState.A]
     assert f"{low:.1f} to {high:.1f} V" in text
-    assert f"{judge.MAINS_V[0]:g} to {judge.MAINS_V[1]:g} V each" in text
-    assert f"opens within {DROPS_S * 1000:.0f} ms" in text
+    low, high = plateau.STRICT_V[PilotState.F]
+    assert f'"pilot -12 V" | {low:.1f} to {high:.1f} V' in text
+    assert f"{judge.MAINS_V[0]:.0f} to {judge.MAINS_V[1]:.0f} V each" in text
+    assert (
+        f"trips by {rcd.TRIPPED_BY_S} s (of two outputs the first by {rcd.FIRST_BY_S:.2f} s), releases by {rcd.RELEASED_BY_S} s"
+        in text
+    )
+    assert f"opens within {DROPS_S * 1000:.0f} ms" in text and f"open within {DROPS_S:g} s, as in step 10" in text
+    for state in ("B", "C"):
+        low, high = plateau.STRICT_V[PilotState(state)]
+        assert f"{low:g} to {high:g} V" in next(line for line in text.splitlines() if f'"pilot in {state}"' in line)
+
+
+def test_every_step_that_bring_up_quotes_is_one_of_the_command() -> None:
+    quoted = set(re.findall(r'"(pilot [^"]+)"', text_of("bring-up.md")))
+    board = REFERENCE.evses[0]
+    steps = set(re.findall(r'"(pilot [+-]12 V)", self\._steady', (ROOT / "controller/bringup/walk.py").read_text()))
+    steps |= {judge.pulsed(board, PilotState(each), judge.Line(0.0)).step for each in "AB"}
+    steps |= {judge.with_vehicle(board, PilotState(each), 0.0).step for each in "BC"}
+    assert quoted == steps
+
+
+def test_the_times_from_the_last_kick_to_the_open_contact_add_up_on_every_page() -> None:
+    gate, bring_up = text_of("safety-gate.md"), text_of("bring-up.md")
+    found = re.search(r"(\d+) ms, the relay's (\d+) and the contactor's (\d+) make \*\*(\d+) ms\*\*", gate)
+    assert found is not None
+    hold_ms, relay_ms, contactor_ms, open_ms = (int(group) for group in found.groups())
+    assert hold_ms == HOLD_S * 1000 and hold_ms + relay_ms + contactor_ms == open_ms < DROPS_S * 1000
+    assert f"K1 has let go by {hold_ms + relay_ms} ms: the 250 ms" in gate and hold_ms + relay_ms <= 250
+    assert "no kick ⇒ open ≤ 250 ms" in (ROOT / "docs" / "safety-case.md").read_text()
+    assert f"relay {relay_ms}, contactor 20 to {contactor_ms}." in gate and f"{relay_ms} ms is the budget" in gate
+    assert f"within {DROPS_S * 1000:.0f} ms: {open_ms} and the looking" in bring_up
+    assert f"releases within {relay_ms} ms" in text_of("bom.md") and f"within {contactor_ms} ms" in text_of("bom.md")
+
+
+def test_the_pins_to_look_at_before_a_program_runs_are_the_outputs_of_the_reference_board() -> None:
+    [levels] = [line for line in boot_lines(REFERENCE) if line.startswith("gpio=")]
+    lines = levels.removeprefix("gpio=").removesuffix("=op,dl").split(",")
+    pins = ", ".join(str(pin) for pin in sorted(PIN_OF[int(line)] for line in lines))
+    assert f"| pins {pins}, as far as wired | < 0.4 V" in text_of("bring-up.md")
+
+
+def test_the_gate_has_a_supply_that_is_not_the_pi_s() -> None:
+    """Steps 3 and 4 try it without a Pi."""
+    assert [pin for pin, volts in SUPPLIES.items() if volts.startswith("3.3")] == [1, 17]
+    assert "pins 1 and 17, stay unconnected" in text_of("safety-gate.md")
+    assert "pins 1 and 17 open" in text_of("bring-up.md") and "Pins 1 and 17 stay free" in text_of("wiring.md")
+    assert "| Regulator 3.3 V 1 %" in text_of("bom.md") and "3.27 to 3.33 V" in text_of("bring-up.md")
+
+
+def test_the_lines_of_two_trip_outputs_are_those_of_the_reference_file_s_end() -> None:
+    end = (boards_directory() / "reference.toml").read_text()
+    lines = [int(each) for each in re.findall(r"^# trip_(?:6|30)ma_pin = (\d+)$", end, re.MULTILINE)]
+    gate = text_of("safety-gate.md")
+    assert f"GPIO{lines[0]} (pin {PIN_OF[lines[0]]})\n  and GPIO{lines[1]} (pin {PIN_OF[lines[1]]})" in gate
+    assert f"Two trip outputs: pins {PIN_OF[lines[0]]} and {PIN_OF[lines[1]]}" in text_of("wiring.md")
+    assert f"the first must show by {rcd.FIRST_BY_S:.2f} s, both by {rcd.TRIPPED_BY_S} s" in gate
+    leds = [PIN_OF[int(each)] for each in re.findall(r"^# (?:red|green|blue)_pin = (\d+)$", end, re.MULTILINE)]
+    assert "pins {} (red), {} (green), {} (blue)".format(*leds) in text_of("wiring.md")
+
+
+def test_the_co_processor_s_example_is_a_whole_frame() -> None:
+    found = re.search(r"in hex: `([0-9A-F ]+)`", text_of("coprocessor.md"))
+    assert found is not None
+    [frame] = FrameParser().feed(bytes.fromhex(found[1]))
+    assert (frame.sequence, frame.state, frame.low, frame.duty_pct) == (7, PilotState.B, LowPlateau.NEGATIVE, 26.5)
+
+
+@pytest.mark.parametrize("page", ["hw/docs/bring-up.md", "hw/docs/pilot-driver.md", "README.md"])
+def test_a_command_that_a_page_shows_has_the_options_that_it_shows(
+    page: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = (ROOT / page).read_text()
+    shown = re.findall(r"pilotline ((?:board|config) [a-z-]+|bringup)([^`|\n]*)", text)
+    assert shown
+    for words, rest in shown:
+        assert main([*words.split(), "--help"]) == 0, words
+        help_text = capsys.readouterr().out
+        assert all(option in help_text for option in re.findall(r"--[a-z]+", rest)), (words, rest)
 
 
 def test_what_a_multimeter_shows_is_the_mean_of_the_pwm() -> None:

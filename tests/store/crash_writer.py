@@ -27,7 +27,7 @@ def main(path: Path, seed: int) -> None:
     store = Store.open(path, clock, StoreLimits(flush_every_s=0.02))
     store.begin_boot("test")
     promise(opened=True)
-    register = 1000
+    register = max((each.last_register_wh or 0 for each in store.open_transactions()), default=1000)
     while True:
         open_ids = [each.id for each in store.open_transactions()]
         step = random.random()
@@ -42,7 +42,7 @@ def main(path: Path, seed: int) -> None:
             if not is_lazy:
                 promise(register=register, transaction=open_ids[0])
         elif step < 0.6 and open_ids:
-            store.add_event(ended(open_ids[0], clock.now()))
+            store.add_event(ended(open_ids[0], clock.now(), register_wh=register))
             promise(ended=open_ids[0])
         elif step < 0.8 and (records := [each for each in store.waiting(3) if each.frozen is None]):
             record = records[0]

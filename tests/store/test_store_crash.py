@@ -10,7 +10,6 @@ import subprocess
 import sys
 import time
 from collections import defaultdict
-from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 from typing import Any, cast
@@ -19,48 +18,12 @@ import pytest
 
 from controller.store.rows import Frozen
 from controller.store.store import Store
+from controller.store.verify import Verifier
 from tests.store.facts import V201, HandClock, begin, ended, metered, open_store, updated
+from tests.store.promises import Promises
 
 WRITER = Path(__file__).with_name("crash_writer.py")
 ROOT = Path(__file__).parents[2]
-
-
-@dataclass
-class Promises:
-    begun: set[str] = field(default_factory=set)
-    ended: set[str] = field(default_factory=set)
-    registers: set[int] = field(default_factory=set)
-    frozen: dict[int, tuple[str, int]] = field(default_factory=dict)
-
-    def take(self, line: dict[str, Any]) -> None:
-        if "begun" in line:
-            assert line["begun"] not in self.begun, "a transaction id was used twice"
-            self.begun.add(line["begun"])
-        elif "ended" in line:
-            self.ended.add(line["ended"])
-        elif "register" in line:
-            self.registers.add(line["register"])
-        elif "frozen" in line:
-            assert self.frozen.setdefault(line["frozen"], (line["payload"], line["seq_no"])) == (
-                line["payload"],
-                line["seq_no"],
-            ), "frozen twice, differently"
-
-    def check(self, store: Store) -> None:
-        found = {each.transaction.id: each for each in store.archive()}
-        assert self.begun <= set(found)
-        assert self.ended <= {each.transaction.id for each in found.values() if each.ended is not None}
-        assert {each.id for each in store.open_transactions()} == {
-            each.transaction.id for each in found.values() if each.ended is None
-        }
-        messages = {each.position: each for one in found.values() for each in one.messages}
-        registers = {getattr(each.event, "register_wh", None) for each in messages.values()}
-        assert self.registers <= registers
-        for position, (payload, seq_no) in self.frozen.items():
-            assert messages[position].frozen == Frozen(V201, "TransactionEvent", payload, seq_no)
-        for one in found.values():
-            numbers = [each.frozen.seq_no for each in one.messages if each.frozen is not None]
-            assert numbers == list(range(len(numbers)))
 
 
 def run_and_kill(path: Path, seed: int, after_s: float, promises: Promises) -> int:
@@ -93,6 +56,7 @@ def test_killed_writer_again_and_again_keeps_every_promise(tmp_path: Path) -> No
         assert store.set_aside is None
         promises.check(store)
         store.close()
+        assert list(Verifier(path).violations()) == []
     assert kept > 100, "the writer hardly wrote: the test shows nothing"
 
 
@@ -180,6 +144,7 @@ def test_power_cut_at_any_log_frame_leaves_exactly_the_last_whole_commit(tmp_pat
         assert reopened.set_aside is None
         reopened.close()
         assert content(cut / "store.sqlite") == expected[-1]
+        assert list(Verifier(cut / "store.sqlite").violations()) == []
 
 
 def test_power_cut_while_the_schema_is_made_opens_as_new(tmp_path: Path) -> None:
@@ -197,6 +162,7 @@ def test_power_cut_while_the_schema_is_made_opens_as_new(tmp_path: Path) -> None
         assert reopened.set_aside is None
         begin(reopened, HandClock())
         reopened.close()
+        open_store(cut / "store.sqlite").close()
 
 
 def test_lazy_updates_are_at_most_a_flush_interval_behind(tmp_path: Path) -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from controller.store.database import StoreLimits
-from controller.store.exc import NewerSchema, StorageFull, StoreUnusable
-from controller.store.schema import APPLICATION_ID, MIGRATIONS
+from controller.store.exc import NewerSchema, StorageFull, StoreError, StoreUnusable
+from controller.store.schema import APPLICATION_ID, MIGRATIONS, PAGE_BYTES
 from controller.store.store import Store
 from tests.store.facts import CSMS, V201, HandClock, begin, ended, open_store, started, updated
 
@@ -101,6 +102,47 @@ def test_damaged_database_is_set_aside_whole_and_a_new_one_begun(path: Path, kin
     begin(store, HandClock())
     store.close()
     assert open_store(path).set_aside is None
+
+
+def zero_root(path: Path, table: str) -> None:
+    """Overwrite the first page of a table, as a bad card may."""
+    with closing(sqlite3.connect(path)) as connection:
+        page = connection.execute("SELECT rootpage FROM sqlite_master WHERE name = ?", (table,)).fetchone()[0]
+    with path.open("r+b") as file:
+        file.seek((page - 1) * PAGE_BYTES)
+        file.write(bytes(PAGE_BYTES))
+
+
+@pytest.mark.parametrize("table", ["streams", "transactions", "variables"])
+def test_damage_in_what_changes_is_found_at_opening_however_large_the_database(path: Path, table: str) -> None:
+    filled(path)
+    zero_root(path, table)
+    assert open_store(path, check_bytes=0).set_aside is not None
+
+
+@pytest.mark.parametrize("table", ["events", "messages"])
+def test_damage_in_a_large_archive_is_told_when_met_and_found_at_the_next_opening(path: Path, table: str) -> None:
+    filled(path)
+    zero_root(path, table)
+    store = open_store(path, check_bytes=0)
+    assert store.set_aside is None
+    with pytest.raises(StoreError, match=r"store.sqlite: .*malformed; at the next start all of it is checked"):
+        list(store.archive())
+    store.close()
+    again = open_store(path, check_bytes=0)
+    assert again.set_aside is not None
+    begin(again, HandClock())
+    again.close()
+    assert open_store(path, check_bytes=0).set_aside is None
+    assert [each.name for each in path.parent.iterdir() if "suspect" in each.name] == []
+
+
+def test_suspicion_that_was_wrong_is_dropped(path: Path) -> None:
+    filled(path)
+    path.with_name("store.sqlite.suspect").touch()
+    store = open_store(path, check_bytes=0)
+    assert store.set_aside is None and store.queued_count() == 60
+    assert not path.with_name("store.sqlite.suspect").exists()
 
 
 def test_second_damaged_database_does_not_overwrite_the_first(path: Path) -> None:
