@@ -28,7 +28,7 @@ def test_new_store_is_durable_small_paged_and_marked_as_ours(tmp_path: Path) -> 
     assert [other.execute(f"PRAGMA {name}").fetchone()[0] for name in ("journal_mode", "page_size")] == ["wal", 1024]
     assert other.execute("PRAGMA application_id").fetchone()[0] == APPLICATION_ID
     assert other.execute("PRAGMA user_version").fetchone()[0] == len(MIGRATIONS)
-    assert store.set_aside is None
+    assert store.salvage is None
 
 
 def test_directory_that_cannot_be_made_is_told_in_one_line(tmp_path: Path) -> None:
@@ -95,19 +95,20 @@ def test_damaged_database_is_set_aside_whole_and_a_new_one_begun(path: Path, kin
     }[kind]
     path.write_bytes(damaged)
     store = open_store(path)
-    assert store.set_aside == path.with_name("store.sqlite.damaged-1")
-    assert store.set_aside.read_bytes() == damaged
-    assert store.queued_count() == 0
+    aside = path.with_name("store.sqlite.damaged-1")
+    assert store.salvage is not None and store.salvage.source == str(aside)
+    assert aside.read_bytes() == damaged
     begin(store, HandClock())
     store.close()
-    assert open_store(path).set_aside is None
+    assert open_store(path).salvage is None
 
 
 def test_second_damaged_database_does_not_overwrite_the_first(path: Path) -> None:
     for number in (1, 2):
         filled(path)
         path.write_bytes(bytes(1024) + path.read_bytes()[1024:])
-        assert open_store(path).set_aside == path.with_name(f"store.sqlite.damaged-{number}")
+        found = open_store(path).salvage
+        assert found is not None and found.source == str(path.with_name(f"store.sqlite.damaged-{number}"))
         path.unlink()
 
 
