@@ -57,20 +57,31 @@ class DamagedFile:
         self._connection.close()
         self._forget_copy()
 
-    def rows(self, table: Table) -> Iterator[dict[str, Any]]:
-        """Yield every row that can be read, each once; `rowid` is among the columns where the table has one."""
-        reader = self._by_rowid(table) if table.has_rowid else self._by_key(table)
+    def rows(self, table: Table, above: int = -1) -> Iterator[dict[str, Any]]:
+        """Yield every row that can be read, each once; `rowid` is among the columns where the table has one.
+
+        above: only rows with a higher rowid.
+        """
+        reader = self._by_rowid(table, above) if table.has_rowid else self._by_key(table)
         for row in reader:
             if table.problem(row):
                 self.holed.add(table.name)
             else:
                 yield row
 
+    def newest(self, table: str) -> int:
+        """Return the highest rowid of a table; 0 where that cannot be read."""
+        try:
+            row = self._connection.execute(f"SELECT max(rowid) FROM {table} NOT INDEXED").fetchone()
+        except sqlite3.Error:
+            return 0
+        return row[0] or 0 if row is not None and isinstance(row[0], int) else 0
+
     # ── a table ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _by_rowid(self, table: Table) -> Iterator[dict[str, Any]]:
+    def _by_rowid(self, table: Table, above: int) -> Iterator[dict[str, Any]]:
         """Read ranges from both ends towards what cannot be read, then halve what is left, the widest first."""
-        ranges: deque[tuple[int, int]] = deque([(-1, _LAST_ROWID)])  # exclusive on both sides
+        ranges: deque[tuple[int, int]] = deque([(above, _LAST_ROWID)])  # exclusive on both sides
         tries, is_any = 0, False
         while ranges and tries < (_MOST_TRIES if is_any else _TRIES_WITHOUT_ROW):
             low, high = ranges.popleft()

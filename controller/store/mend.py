@@ -122,24 +122,22 @@ class _Mending:
             "SELECT DISTINCT stream, transaction_id FROM owners WHERE stream NOT IN (SELECT id FROM streams)"
         ).fetchall()
         for stream, transaction_id in gone:
-            last = self._execute(
-                "SELECT json_extract(body, '$.stamp'), position FROM events WHERE stream = ? ORDER BY position DESC LIMIT 1",
-                (stream,),
-            ).fetchone()
             begun = self._execute(
                 "SELECT started, start_register_wh FROM transactions WHERE stream = ?", (stream,)
             ).fetchone()
             lane = (protocol, csms) if transaction_id is not None else ("", "")
+            stamp = self._latest(stream, "stamp")
             self._execute(
-                "INSERT INTO streams (id, transaction_id, protocol, csms, settled_through, last_stamp, last_register_wh, charging_state) "
-                "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT INTO streams (id, transaction_id, protocol, csms, last_stamp, last_register_wh, charging_state) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?)",
                 (
-                    *(stream, transaction_id, *lane, last["position"] if last is not None else 0),
-                    last[0] if last is not None else begun["started"] if begun is not None else None,
+                    *(stream, transaction_id, *lane),
+                    stamp if stamp is not None or begun is None else begun["started"],
                     begun["start_register_wh"] if begun is not None else None,
                     self._latest(stream, "charging_state"),
                 ),
             )
+            # The marks follow: what has such a fate is settled.
             self._execute(
                 "INSERT INTO outcomes (position, stream, fate, why, at) SELECT position, stream, ?1, ?2, '' FROM events "
                 "WHERE stream = ?3 ON CONFLICT (position) DO UPDATE SET fate = ?1, why = ?2 WHERE fate = 'waiting'",

@@ -158,9 +158,9 @@ class Verifier:
         """Yield (transaction, what) for all that does not hold of a transaction because something of it is missing."""
         with ReadOnly(self._path) as self._db:
             for stream, transaction_id in self._listed():
-                if transaction_id is not None:
+                if transaction_id is not None and (lines := list(self._stream(stream))):
                     wrong = set(self._stream(stream, is_lossy=True))
-                    yield from ((transaction_id, line) for line in self._stream(stream) if line not in wrong)
+                    yield from ((transaction_id, line) for line in lines if line not in wrong)
 
     def _streams(self) -> Iterator[str]:
         lossy = set()

@@ -218,3 +218,17 @@ def test_a_dropped_value_keeps_its_place(database: Path, export: Run) -> None:
     dropped = [each for each in transaction["events"] if each["kind"] is None]
     assert dropped and {each["delivery"]["state"] for each in dropped} == {"dropped"}
     assert transaction["messages"]["dropped"] == len(dropped)
+
+
+def test_what_can_be_read_of_a_damaged_file_is_exported_when_it_is_named(database: Path, export: Run) -> None:
+    store, one, two = filled(database)
+    store.close()
+    named = database.parents[1] / "station.db.damaged-1"
+    named.write_bytes(bytes(1024) + database.read_bytes()[1024:])
+    code, out, err = export("json", "--file", "station.db.damaged-1")
+    assert code == 0
+    assert [each["id"] for each in json.loads(out)["transactions"]] == [one, two]
+    assert err == (
+        "pilotline: station.db.damaged-1: is damaged; what can be read of it: 2 transactions, 2 messages that wait\n"
+    )
+    assert sorted(each.name for each in named.parent.iterdir()) == ["p.toml", "state", "station.db.damaged-1"]
