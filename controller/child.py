@@ -20,7 +20,7 @@ from controller.config import BoardConfig, ConfigError, StationConfig, calibrate
 from controller.diagnostics.crash import crash_directory, crash_report
 from controller.diagnostics.logs import set_up_logging
 from controller.exits import CommandFailed, ExitCode
-from controller.hal.errors import DeviceError
+from controller.hal.errors import DeviceError, DriverMistake
 from controller.notify import Notifier
 
 _log = logging.getLogger(__name__)
@@ -72,6 +72,9 @@ def run_child(name: str, config_path: Path | None, ready_fd: int | None, parent_
             return ExitCode.FAILED
         _log.error("%s", os_error_line(error))
         return ExitCode.BUSY if error.errno == errno.EADDRINUSE else ExitCode.DEVICE
+    except DriverMistake as error:
+        _log.critical("%s", crash_report(directory, name, error, said=str(error), ask=error.ask))
+        return ExitCode.FAILED
     except Exception as error:  # noqa: BLE001 - the supervisor of this process: what nobody foresaw ends it, in one line
         _log.critical("%s", crash_report(directory, name, error))
         return ExitCode.FAILED

@@ -13,7 +13,7 @@ from typing import Any
 from controller.config import BoardConfig, DeviceSection
 from controller.hal import DeviceError, LockMotion
 from drivers.bus import Buses
-from drivers.registry import UnknownDriver, build
+from drivers.registry import UnknownDriver, build, told
 
 _SAFE: dict[str, Callable[[Any], object]] = {
     "contactor": lambda contactor: contactor.command(False, 1),
@@ -28,9 +28,9 @@ def safe_outputs(board: BoardConfig) -> list[str]:
     failures: list[str] = []
     buses = Buses(board.buses, board.adcs)
     for section in _outputs(board):
-        with _noting(failures):
+        with _noting(failures, section.where):
             _SAFE[section.family](build(section, buses))
-    with _noting(failures):
+    with _noting(failures, board.name):
         buses.close()
     return list(dict.fromkeys(failures))  # a bus that is gone is told once
 
@@ -44,8 +44,11 @@ def _outputs(board: BoardConfig) -> Iterator[DeviceSection]:
 
 
 @contextlib.contextmanager
-def _noting(failures: list[str]) -> Iterator[None]:
+def _noting(failures: list[str], where: str) -> Iterator[None]:
+    """Whatever a driver raises, the others are made safe."""
     try:
         yield
     except (DeviceError, UnknownDriver, OSError) as error:
         failures.append(" ".join(str(error).split()))
+    except Exception as error:  # noqa: BLE001 - see above
+        failures.append(f"{where}: {told(error)}")

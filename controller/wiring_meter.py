@@ -8,6 +8,7 @@ from typing import Any
 from controller.config import BoardConfig
 from controller.config.board import DeviceSection
 from controller.logic.values import MeterReading
+from controller.wiring_guard import build_meter
 from drivers import registry
 from drivers.bus import Buses
 from drivers.meter.modbus_line import LineFormat
@@ -75,10 +76,9 @@ async def read_meter(section: DeviceSection, board: BoardConfig | None) -> Meter
     """Read it once. board: whose buses it may need. Raises DeviceError."""
     buses = Buses(board.buses, board.adcs) if board is not None else Buses((), ())
     try:
-        meter = registry.build(section, buses)
+        meter = build_meter(section, buses)
         try:
-            reading: MeterReading = await meter.read()
-            return reading
+            return await meter.read()
         finally:
             await meter.close()
     finally:

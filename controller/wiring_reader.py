@@ -6,8 +6,8 @@ from collections.abc import AsyncGenerator
 
 from controller.config import BoardConfig
 from controller.config.board import DeviceSection
-from controller.hal import Presented, TokenReader
-from drivers import registry
+from controller.hal import Presented
+from controller.wiring_guard import build_reader
 from drivers.bus import Buses
 
 
@@ -15,7 +15,7 @@ async def presentations(section: DeviceSection, board: BoardConfig) -> AsyncGene
     """Open the reader and yield what is held to it; close it in the end. Raises DeviceError."""
     buses = Buses(board.buses, board.adcs)
     try:
-        reader: TokenReader = registry.build(section, buses)
+        reader = build_reader(section, buses)
         try:
             while True:
                 yield await reader.read()

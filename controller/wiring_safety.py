@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from controller.hal import DeviceError, DriverMistake
 from controller.logic.evse import PilotOutput
 from controller.logic.pilot import EvseConfig
 from controller.safety.ports import BoardPorts, EvsePorts
@@ -18,28 +21,62 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class SafetyWiring:
-    """Everything the safety process drives and reads. `buses.close()` de-energises and lets go."""
+    """Everything the safety process drives and reads. `buses.close()` de-energises and lets go. drivers: each with its section."""
 
     evses: tuple[EvsePorts, ...]
     board: BoardPorts
     buses: Buses
+    drivers: tuple[tuple[DeviceSection, Any], ...] = ()
+
+    @contextlib.contextmanager
+    def naming_drivers(self) -> Iterator[None]:
+        """Turn what a driver raised into a DriverMistake that names it. What comes out of no driver stays as it is."""
+        try:
+            yield
+        except DeviceError:
+            raise
+        except Exception as error:
+            section, driver = self._raised_by(error)
+            if section is None:
+                raise
+            problem, ask = registry.mistake(section, error)
+            raise DriverMistake(f"{section.where}: {type(driver).__name__}, {problem}", ask) from error
+
+    def _raised_by(self, error: Exception) -> tuple[DeviceSection, Any] | tuple[None, None]:
+        """Return the innermost driver that was being called."""
+        known = {id(driver): (section, driver) for section, driver in self.drivers}
+        found: tuple[DeviceSection, Any] | tuple[None, None] = (None, None)
+        trace = error.__traceback__
+        while trace is not None:
+            found = known.get(id(trace.tb_frame.f_locals.get("self")), found)
+            trace = trace.tb_next
+        return found
 
 
 def build_safety(board: BoardConfig) -> SafetyWiring:
     """Open the devices. Raises DeviceError; then everything opened before is released again."""
     buses = Buses(board.buses, board.adcs)
+    drivers: list[tuple[DeviceSection, Any]] = []
+
+    def build(section: DeviceSection | None) -> Any:
+        if section is None:
+            return None
+        driver = registry.build(section, buses)
+        drivers.append((section, driver))
+        return driver
+
     try:
-        evses = tuple(_evse(each, board.period_ms / 1000.0, buses) for each in board.evses)
+        evses = tuple(_evse(each, board.period_ms / 1000.0, build) for each in board.evses)
         shared = BoardPorts(
-            watchdog=_build(board.watchdog, buses),
-            mains=_build(board.mains, buses),
-            estop=_build(board.estop, buses),
-            limit=_build(board.limit.contact if board.limit is not None else None, buses),
+            watchdog=build(board.watchdog),
+            mains=build(board.mains),
+            estop=build(board.estop),
+            limit=build(board.limit.contact if board.limit is not None else None),
         )
     except BaseException:
         buses.close()
         raise
-    return SafetyWiring(evses, shared, buses)
+    return SafetyWiring(evses, shared, buses, tuple(drivers))
 
 
 def evse_config(evse: EvseBoard, period_s: float) -> EvseConfig:
@@ -66,22 +103,18 @@ def evse_config(evse: EvseBoard, period_s: float) -> EvseConfig:
     )
 
 
-def _evse(evse: EvseBoard, period_s: float, buses: Buses) -> EvsePorts:
+def _evse(evse: EvseBoard, period_s: float, build: Callable[[DeviceSection | None], Any]) -> EvsePorts:
     # The contactor's output is opened first: from here on the coil is off, whatever fails later.
-    contactor = registry.build(evse.contactor, buses)
+    contactor = build(evse.contactor)
     return EvsePorts(
         config=evse_config(evse, period_s),
         contactor=contactor,
-        pilot_driver=registry.build(evse.pilot_driver, buses),
-        pilot_sense=registry.build(evse.pilot_sense, buses),
-        proximity=_build(evse.proximity, buses),
-        lock=_build(evse.lock, buses),
-        residual=_build(evse.residual, buses),
-        temperature=_build(evse.temperature, buses),
-        ground=_build(evse.ground, buses),
-        phase_sense=_build(evse.phase_sense, buses),
+        pilot_driver=build(evse.pilot_driver),
+        pilot_sense=build(evse.pilot_sense),
+        proximity=build(evse.proximity),
+        lock=build(evse.lock),
+        residual=build(evse.residual),
+        temperature=build(evse.temperature),
+        ground=build(evse.ground),
+        phase_sense=build(evse.phase_sense),
     )
-
-
-def _build(section: DeviceSection | None, buses: Buses) -> Any:
-    return None if section is None else registry.build(section, buses)

@@ -1,4 +1,4 @@
-"""Builds the station's devices from a board file: the only place in it that names drivers, through the registry."""
+"""Builds the station's devices from a board file: the only place in it that names drivers, through the registry and behind a guard."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from controller.hal import EnergyMeter, Indicator, TokenReader
-from drivers import registry
+from controller.wiring_guard import build_indicator, build_meter, build_reader
 from drivers.bus import Buses
 
 if TYPE_CHECKING:
@@ -30,9 +30,9 @@ def build_station_devices(board: BoardConfig) -> StationDevices:
     """Make the devices; each opens its port at first use. Raises DeviceError, UnknownDriver."""
     buses = Buses(board.buses, board.adcs)
     try:
-        meters = {evse.id: registry.build(evse.meter, buses) for evse in board.evses if evse.meter is not None}
-        readers = tuple((registry.build(section, buses), section.evse) for section in board.readers)
-        indicators = tuple((registry.build(section, buses), section.evse) for section in board.indicators)
+        meters = {evse.id: build_meter(evse.meter, buses) for evse in board.evses if evse.meter is not None}
+        readers = tuple((build_reader(section, buses), section.evse) for section in board.readers)
+        indicators = tuple((build_indicator(section, buses), section.evse) for section in board.indicators)
     except BaseException:
         buses.close()
         raise

@@ -9,8 +9,8 @@ It works as it stands. A power-supply HAT's daemon that writes `online` or `batt
 
 To write a driver of your own:
 
-1. Copy this file to `drivers/<family>/<device>.py`. The port that a family implements is in `controller/hal/ports.py`; read its
-   docstrings as a contract: the ports of the safety loop are synchronous, return within 5 ms and never log.
+1. Copy this file into a package of your own (docs/drivers.md), or beside the drivers of its family: `drivers/registry.py` names their
+   modules. The port that a family implements is in `controller/hal/ports.py`; read its docstrings as a contract: the ports of the safety loop are synchronous, return within 5 ms and never log.
 2. Declare `Settings`. Help, bounds and units declared there are checked before anything is opened, and documented.
 3. Take lines, buses and converters from `buses`, with `where` and the key as the user's name: then two users of one
    line are refused, and all is closed in a safe order. Import heavy libraries inside the functions that need them.

@@ -7,6 +7,7 @@ channel the other voltage, as their circuits do.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import tempfile
@@ -36,7 +37,7 @@ def calibrate(
 ) -> dict[int, Scaling]:
     """Measure, write the station's calibration file, and return what was found. evses: which; empty: all that have a divider.
 
-    Begins from the board file's own values, not from a calibration before. Raises ConfigError, CommandFailed; then nothing was written.
+    Begins from the board file's own values, not from a calibration before. Raises ConfigError, CommandFailed, DriverMistake; then nothing was written.
     """
     if config.calibration is None:
         raise CommandFailed("calibration belongs to a station: name its file with --config", ExitCode.USAGE)
@@ -56,7 +57,9 @@ def calibrate(
 async def _measured(board: BoardConfig, person: Person, evses: Sequence[int]) -> dict[int, Scaling]:
     found = {}
     safety = build_safety(board)
-    try:
+    with contextlib.ExitStack() as ending:
+        ending.callback(safety.buses.close)
+        ending.enter_context(safety.naming_drivers())
         for evse, ports in zip(board.evses, safety.evses, strict=True):
             before = scaling_of(evse)
             if evse.id in evses or (not evses and before is not None):
@@ -67,8 +70,6 @@ async def _measured(board: BoardConfig, person: Person, evses: Sequence[int]) ->
                     )
                 walk = Calibration(evse, ports, safety.board, person, board.period_ms / 1000.0)
                 found[evse.id] = await walk.run(before)
-    finally:
-        safety.buses.close()
     if not found:
         raise CommandFailed(f"no front end of {board.name} has a divider to calibrate", ExitCode.USAGE)
     return found

@@ -44,7 +44,7 @@ def bring_up(
     directory: Path,
     evses: tuple[int, ...],
 ) -> tuple[Report, tuple[Path, Path]]:
-    """Walk, start the station for its CSMS, write the report. Raises CommandFailed.
+    """Walk, start the station for its CSMS, write the report. Raises CommandFailed, DriverMistake.
 
     evses: which; empty: all. directory: where the report goes.
     """
@@ -135,7 +135,9 @@ def _urgent() -> Iterator[None]:
 async def _walk(config: StationConfig, board: BoardConfig, person: Person, evses: tuple[int, ...]) -> list[Finding]:
     findings: list[Finding] = []
     safety = build_safety(board)
-    try:
+    with contextlib.ExitStack() as ending:
+        ending.callback(safety.buses.close)
+        ending.enter_context(safety.naming_drivers())
         devices = build_station_devices(board)
         try:
             for ports in safety.evses:
@@ -155,8 +157,6 @@ async def _walk(config: StationConfig, board: BoardConfig, person: Person, evses
             for meter in devices.meters.values():
                 await meter.close()
             devices.buses.close()
-    finally:
-        safety.buses.close()
     return findings
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import sys
 from collections.abc import Iterable
 from textwrap import wrap
 from typing import Any
 
 from controller.cli.options import Commands, add_json, command, print_json
 from controller.exits import CommandFailed, ExitCode
-from drivers.registry import UnknownDriver, driver_class, families, settings_of, types_of
+from drivers.registry import UnknownDriver, driver_class, families, ignored, settings_of, types_of
 
 _EPILOG = """\
 examples:
@@ -18,7 +19,8 @@ examples:
   pilotline drivers meter            those of one family
   pilotline drivers meter modbus     the settings of one, for its section
 
-Drivers of installed packages are among them (entry points `pilotline.drivers`).
+Drivers of installed packages are among them (entry points `pilotline.drivers`);
+an entry point that is none is told on standard error.
 How to write one: docs/drivers.md.
 """
 
@@ -48,6 +50,8 @@ def _drivers(args: argparse.Namespace) -> int:
         print_json(found)
     else:
         print(text)
+    for line in ignored():
+        print(f"pilotline: {line}", file=sys.stderr)
     return ExitCode.OK
 
 

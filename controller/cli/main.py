@@ -12,6 +12,7 @@ from controller.cli.options import FORMATTER
 from controller.config import ConfigError
 from controller.diagnostics.crash import crash_directory, crash_report
 from controller.exits import CommandFailed, ExitCode, OutputFailed
+from controller.hal.errors import DriverMistake
 from controller.streams import silence_output
 
 # In the order of the help. Each is a module of this package (with _ for -) with `add(commands)`.
@@ -76,6 +77,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         return error.code
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED
+    except DriverMistake as error:
+        told = crash_report(crash_directory(), "cli", error, said=str(error), ask=error.ask)
+        print(f"pilotline: {told}", file=sys.stderr)
+        return ExitCode.FAILED
     except Exception as error:  # noqa: BLE001 - the outermost supervisor
         print(f"pilotline: {crash_report(crash_directory(), 'cli', error)}", file=sys.stderr)
         return ExitCode.FAILED

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from controller.config.crosscheck import (
+    check_addresses,
     check_channels,
     check_display_buses,
     check_pins,
@@ -32,14 +33,14 @@ from controller.config.reader import (
 )
 from controller.config.wiring import check_phase_sense, check_wiring, connector_problem
 from controller.hal.settings import setting
-from drivers.registry import UnknownDriver, settings_of
+from drivers.registry import UnknownDriver, is_foreign, named, settings_of, told
 
 # ConnectorEnumType of OCPP 2.0.1 for AC: `c…` has its cable attached, `s…` is a socket.
 TETHERED_TYPES = ("cType1", "cType2", "cTesla")
 SOCKET_TYPES = ("sType2", "sType3", "s309-1P-16A", "s309-1P-32A", "s309-3P-16A", "s309-3P-32A")
 
 
-_EVSE_DEVICES = (
+EVSE_DEVICES = (
     "pilot_driver",
     "pilot_sense",
     "proximity",
@@ -273,6 +274,7 @@ class _Reader:
         check_pins(self._devices, mistakes)
         check_references(self._devices, {family: list(table.get(family, ())) for family in ("bus", "adc")}, mistakes)
         check_ports(self._devices, mistakes)
+        check_addresses(self._devices, mistakes)
         check_channels(self._devices, mistakes)
         check_display_buses(self._devices, mistakes)
         check_wiring(self._devices, head.period_ms if head is not None else _PERIOD_MS, mistakes)
@@ -347,14 +349,14 @@ class _Reader:
         number = given if isinstance(given, int) else index
         section = f"evse.{number}"
         before = len(mistakes.lines)
-        scalars = {key: value for key, value in table.items() if key not in _EVSE_DEVICES}
+        scalars = {key: value for key, value in table.items() if key not in EVSE_DEVICES}
         names = {field.name for field in dataclasses.fields(_EvseSection)}
         for key in [key for key in scalars if key not in names]:
-            mistakes.add(section, unknown("key", key, names | set(_EVSE_DEVICES)))
+            mistakes.add(section, unknown("key", key, names | set(EVSE_DEVICES)))
             del scalars[key]
         head = read_section(_EvseSection, scalars, section, mistakes)
-        devices: dict[str, DeviceSection | None] = dict.fromkeys(_EVSE_DEVICES)
-        for family in _EVSE_DEVICES:
+        devices: dict[str, DeviceSection | None] = dict.fromkeys(EVSE_DEVICES)
+        for family in EVSE_DEVICES:
             if family in table:
                 name = f"EVSE {number} {family.replace('_', ' ')}"
                 each = subtable(table, family, section, mistakes)
@@ -391,7 +393,13 @@ class _Reader:
             self._mistakes.add_value(section, "type", kind, str(error))
             return None
         rest = {key: value for key, value in table.items() if key != "type"}
-        settings = read_section(settings_class, rest, section, self._mistakes, replace=self._resolved)
+        try:
+            settings = read_section(settings_class, rest, section, self._mistakes, replace=self._resolved)
+        except Exception as error:
+            if not is_foreign(family, kind):
+                raise
+            self._mistakes.add(section, f"{named(family, kind)}: its Settings raised {told(error)}")
+            return None
         if settings is None:
             return None
         device = DeviceSection(family, kind, name, self._mistakes.where(section), settings, evse)

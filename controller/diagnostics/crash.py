@@ -11,14 +11,21 @@ from pathlib import Path
 from controller import __version__
 
 
-def crash_report(directory: Path, process: str, error: BaseException) -> str:
-    """Write the traceback to `{directory}/crash-{process}.log` (the last one is kept) and return a line that says so."""
+def crash_report(
+    directory: Path, process: str, error: BaseException, *, said: str = "", ask: str = "please report it"
+) -> str:
+    """Write the traceback to `{directory}/crash-{process}.log` (the last one is kept) and return a line that says so.
+
+    said: what the line is to say; empty: an internal error. ask: what its reader is to do.
+    """
     path = directory / f"crash-{process}.log"
     head = f"pilotline {__version__}, {process}, {time.strftime('%Y-%m-%d %H:%M:%S %z')}\n"
     place = ""
     with contextlib.suppress(OSError):
         path.write_text(head + "".join(traceback.format_exception(error)), encoding="utf-8")
-        place = f" - the details are in {path}; please report it"
+        place = f" - the details are in {path}; {ask}"
+    if said:
+        return said + place
     what = " ".join(str(error).split())
     return f"internal error: {type(error).__name__}" + (f": {what}" if what else "") + place
 

@@ -1,7 +1,7 @@
 """Hardware abstraction: the ports that drivers implement, their readings, errors and settings. Owned by the consumer."""
 
 from controller.hal.decoded import plateaus_of
-from controller.hal.errors import DeviceError, DeviceGone, DeviceSilent, ImplausibleReading
+from controller.hal.errors import DeviceError, DeviceGone, DeviceSilent, DriverMistake, ImplausibleReading
 from controller.hal.ports import (
     ConnectorLock,
     Contactor,
@@ -29,6 +29,7 @@ from controller.hal.ports import (
     Watchdog,
 )
 from controller.hal.settings import setting
+from controller.logic.values import MeterReading
 
 __all__ = [
     "ConnectorLock",
@@ -37,11 +38,13 @@ __all__ = [
     "DeviceGone",
     "DeviceSilent",
     "DigitalInput",
+    "DriverMistake",
     "EnergyMeter",
     "ImplausibleReading",
     "Indicator",
     "LockMotion",
     "LowPlateau",
+    "MeterReading",
     "MirrorReading",
     "PhaseReading",
     "PhaseSense",

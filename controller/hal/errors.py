@@ -4,6 +4,8 @@ DeviceError
 ├── DeviceGone          the port, bus or chip is not there (unplugged, no permission, no such path)
 ├── DeviceSilent        it is there but does not answer
 └── ImplausibleReading  it answered something that cannot be true
+
+DriverMistake is none of them: a driver raised something else.
 """
 
 from __future__ import annotations
@@ -32,3 +34,14 @@ class DeviceSilent(DeviceError):
 
 class ImplausibleReading(DeviceError):
     pass
+
+
+class DriverMistake(Exception):
+    """A driver raised what is no DeviceError. The message names driver, section and what it was, in one line.
+
+    ask: what the reader is to do about it.
+    """
+
+    def __init__(self, message: str, ask: str) -> None:
+        self.ask = ask
+        super().__init__(message)

@@ -17,7 +17,7 @@ from controller.safety.realtime import enter_real_time
 from controller.safety.server import StationServer
 from controller.safety.supervisor import SafetySupervisor
 from controller.signals import stop_signals
-from controller.wiring_safety import build_safety
+from controller.wiring_safety import SafetyWiring, build_safety
 
 if TYPE_CHECKING:
     from controller.config import BoardConfig, StationConfig
@@ -28,33 +28,40 @@ LATCHES = "latches.page"  # in the run directory
 
 
 def run(config: StationConfig, board: BoardConfig, ready: Callable[[], None]) -> int:
-    """Run until a stop signal and return 0. Raises DeviceError, OSError, or what a pass raised: outputs are safe then."""
+    """Run until a stop signal and return 0. Raises DeviceError, OSError, DriverMistake, or what a pass raised: outputs are safe then."""
     stopped = _Stop()
     for number in stop_signals():
         signal.signal(number, stopped)
     wiring = build_safety(board)
     try:
-        supervisor = SafetySupervisor(
-            wiring.evses,
-            wiring.board,
-            wiring.buses.monotonic(),
-            os.urandom(16).hex(),
-            told=_log_breaches,
-            monotonic=wiring.buses.monotonic,
-            latches=LatchPage(config.run_dir / LATCHES, len(wiring.evses)),
-        )
-        try:
-            server = StationServer(config.safety_socket)
-            try:
-                _loop(supervisor, server, board, stopped, ready)
-            finally:
-                supervisor.make_safe()
-                server.close()
-        finally:
-            supervisor.make_safe()
+        with wiring.naming_drivers():
+            _supervise(wiring, config, board, stopped, ready)
     finally:
         wiring.buses.close()
     return 0
+
+
+def _supervise(
+    wiring: SafetyWiring, config: StationConfig, board: BoardConfig, stopped: _Stop, ready: Callable[[], None]
+) -> None:
+    supervisor = SafetySupervisor(
+        wiring.evses,
+        wiring.board,
+        wiring.buses.monotonic(),
+        os.urandom(16).hex(),
+        told=_log_breaches,
+        monotonic=wiring.buses.monotonic,
+        latches=LatchPage(config.run_dir / LATCHES, len(wiring.evses)),
+    )
+    try:
+        server = StationServer(config.safety_socket)
+        try:
+            _loop(supervisor, server, board, stopped, ready)
+        finally:
+            supervisor.make_safe()
+            server.close()
+    finally:
+        supervisor.make_safe()
 
 
 def _loop(

@@ -155,7 +155,7 @@ class Buses:
         return self.shared(("gpio", name), lambda: self._open_gpio(name, where))
 
     def _open_gpio(self, name: str, where: str) -> GpioChip:
-        chip: GpioChip = self._open_bus(name, where).chip()
+        chip: GpioChip = self._open_bus(name, where, "chip")
         self.at_close(CloseStage.BUSES, chip.close)
         return chip
 
@@ -167,7 +167,7 @@ class Buses:
         return bus
 
     def _open_i2c(self, name: str, where: str) -> I2cBus:
-        bus: I2cBus = self._open_bus(name, where).bus()
+        bus: I2cBus = self._open_bus(name, where, "bus")
         self.at_close(CloseStage.BUSES, bus.close)
         return bus
 
@@ -175,7 +175,7 @@ class Buses:
         """Return the SPI device of that name, clocked so fast. Raises NoSuchBus, DeviceGone."""
 
         def opened() -> SpiDevice:
-            device: SpiDevice = self._open_bus(name, where).device(speed_hz)
+            device: SpiDevice = self._open_bus(name, where, "device", speed_hz)
             self.at_close(CloseStage.BUSES, device.close)
             return device
 
@@ -194,9 +194,12 @@ class Buses:
         found: _T = self._shared[key]
         return found
 
-    def _open_bus(self, name: str, where: str) -> Any:
+    def _open_bus(self, name: str, where: str, give: str, *arguments: object) -> Any:
+        """Return what the bus driver's method `give` gives. Raises NoSuchBus, DeviceGone."""
         section = self._section("bus", name, where)
-        return registry.driver_class("bus", section.type)(section.settings, section.where)
+        bus = registry.driver_class("bus", section.type)
+        with registry.answering_for(section):
+            return getattr(bus(section.settings, section.where), give)(*arguments)
 
     def _section(self, family: str, name: str, where: str) -> registry.Section:
         section = self._sections.get((family, name))
@@ -214,11 +217,11 @@ class Buses:
     def close(self) -> None:
         """De-energise, then let go of everything, also when single devices fail. Raises the first failure at the end."""
         closers, self._closers = sorted(reversed(self._closers), key=lambda entry: entry[0]), []
-        failures: list[DeviceError | OSError] = []
+        failures: list[Exception] = []
         for _, closer in closers:
             try:
                 closer()
-            except (DeviceError, OSError) as failure:
+            except Exception as failure:  # noqa: BLE001 - raised below, once everything else was let go
                 failures.append(failure)
         self._shared.clear()
         self._users.clear()

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
-from controller.config.board import BoardConfig, DeviceSection, EvseBoard
+from controller.config.board import EVSE_DEVICES, BoardConfig, DeviceSection, EvseBoard
 from controller.exits import ExitCode
 from drivers.mock.curve import Curve
 from drivers.mock.pages import AnalogPage
@@ -139,7 +141,7 @@ class ReaderPort:
 class Layout:
     """Everything of a board that the bench plays. gpio_page: of the safety process' lines; panel_page: of the station's, if any.
 
-    leds: lines of the panel that the station drives.
+    leds: lines of the panel that the station drives. left_alone: what it does not play and why, a line for each section.
     """
 
     gpio_page: Path
@@ -154,11 +156,12 @@ class Layout:
     meters: tuple[MeterPort, ...]
     readers: tuple[ReaderPort, ...]
     evses: tuple[PlantEvse, ...]
+    left_alone: tuple[str, ...]
 
     @classmethod
     def of(cls, board: BoardConfig) -> Layout:
-        """Raises BenchError for a device the bench has no counterpart of."""
-        _check_served(board)
+        """Devices that the bench has no counterpart of are left alone. Raises BenchError where it lacks what it cannot do without."""
+        board, left_alone = _played(board)
         adcs = {section.name: chip for chip, section in enumerate(board.adcs)}
         return cls(
             gpio_page=_page(board, "gpio_page", _gpio_names(board)),
@@ -169,10 +172,11 @@ class Layout:
             leds=tuple(_leds(board)),
             inputs=tuple(_inputs(board)),
             analog=tuple(each for evse in board.evses for each in _analog(evse, adcs)),
-            pwm=tuple(_pwm(evse) for evse in board.evses),
+            pwm=tuple(_pwm(evse) for evse in board.evses if evse.pilot_driver is not None),
             meters=tuple(_meter(evse.id, evse.meter) for evse in board.evses if evse.meter is not None),
             readers=tuple(_reader(section) for section in board.readers),
             evses=tuple(_plant_evse(evse) for evse in board.evses),
+            left_alone=left_alone,
         )
 
     def plant_readers(self) -> tuple[PlantReader, ...]:
@@ -183,39 +187,71 @@ class Layout:
 
 
 def _sections(board: BoardConfig) -> list[DeviceSection]:
-    found = [*board.buses, *board.adcs, *board.readers]
     limit = board.limit.contact if board.limit is not None else None
+    found = [*board.buses, *board.adcs, *board.readers, *board.indicators]
     found += [section for section in (board.watchdog, board.mains, board.estop, limit) if section is not None]
-    found += board.indicators
     for evse in board.evses:
-        devices = (
-            evse.pilot_driver,
-            evse.pilot_sense,
-            evse.proximity,
-            evse.contactor,
-            evse.lock,
-            evse.residual,
-            evse.temperature,
-            evse.ground,
-            evse.phase_sense,
-            evse.meter,
-        )
+        devices = (getattr(evse, name) for name in EVSE_DEVICES)
         found += [section for section in devices if section is not None]
     return found
 
 
-def _check_served(board: BoardConfig) -> None:
-    for section in _sections(board):
-        if section.type not in _SERVED.get(section.family, ()):
-            served = ", ".join(_SERVED.get(section.family, ())) or "none"
-            raise BenchError(
-                f"{section.where}: the mock bench plays no {section.family} of type {section.type!r} (but: {served})"
-            )
-        if section.family == "meter" and section.settings.model not in _METER_MODELS:
-            known = ", ".join(_METER_MODELS)
-            raise BenchError(
-                f"{section.where}: the mock bench plays no meter {section.settings.model!r} (but: {known})"
-            )
+def _played(board: BoardConfig) -> tuple[BoardConfig, tuple[str, ...]]:
+    """Return the board with the devices that the bench plays, and a line for each section that it leaves alone.
+
+    Of an EVSE whatever is left alone is None, also what a charger cannot be without.
+    """
+    left_alone: list[str] = []
+    places = {"bus": {"gpio", "bus"}, "adc": {"adc"}}  # family -> settings that name one of it
+    lost: dict[str, set[str]] = {key: set() for keys in places.values() for key in keys}
+
+    def kept(section: DeviceSection | None) -> DeviceSection | None:
+        if section is None:
+            return None
+        why = _unplayed(section, lost)
+        if not why:
+            return section
+        left_alone.append(f"{section.where}: the mock bench plays no {why}; it is left alone")
+        for key in places.get(section.family, ()):
+            lost[key].add(section.name)
+        return None
+
+    def all_kept(sections: tuple[DeviceSection, ...]) -> tuple[DeviceSection, ...]:
+        return tuple(section for section in sections if kept(section) is not None)
+
+    def evse_kept(evse: EvseBoard) -> EvseBoard:
+        devices: dict[str, Any] = {name: kept(getattr(evse, name)) for name in EVSE_DEVICES}
+        return replace(evse, **devices)
+
+    buses, adcs = all_kept(board.buses), all_kept(board.adcs)
+    limit = board.limit if board.limit is not None and kept(board.limit.contact) is not None else None
+    played = replace(
+        board,
+        buses=buses,
+        adcs=adcs,
+        watchdog=kept(board.watchdog),
+        mains=kept(board.mains),
+        estop=kept(board.estop),
+        limit=limit,
+        evses=tuple(evse_kept(evse) for evse in board.evses),
+        readers=all_kept(board.readers),
+        indicators=all_kept(board.indicators),
+    )
+    return played, tuple(left_alone)
+
+
+def _unplayed(section: DeviceSection, lost: Mapping[str, set[str]]) -> str:
+    """Return what the bench does not play of it; empty when it plays it. lost: names left alone, by the setting that names them."""
+    served = _SERVED.get(section.family, ())
+    if section.type not in served:
+        return f"{section.family} of type {section.type!r} (but: {', '.join(served) or 'none'})"
+    if section.family == "meter" and section.settings.model not in _METER_MODELS:
+        return f"meter {section.settings.model!r} (but: {', '.join(_METER_MODELS)})"
+    for key, names in lost.items():
+        name = getattr(section.settings, key, None)
+        if name in names:
+            return f"{section.family} on {name!r}, which it does not play either"
+    return ""
 
 
 def _page(board: BoardConfig, kind: str, names: set[str] | None = None) -> Path:
@@ -253,10 +289,12 @@ def _leds(board: BoardConfig) -> list[OutputLine]:
 def _outputs(board: BoardConfig) -> list[OutputLine]:
     lines = [OutputLine(board.watchdog.settings.pin, "kick", 0)] if board.watchdog is not None else []
     for evse in board.evses:
-        lines.append(OutputLine(evse.pilot_driver.settings.enable_pin, "cp_enable", evse.id))
-        lines.append(OutputLine(evse.contactor.settings.pin, "contactor", evse.id))
-        if evse.contactor.settings.phase_pin is not None:
-            lines.append(OutputLine(evse.contactor.settings.phase_pin, "phase_relay", evse.id))
+        if evse.pilot_driver is not None:
+            lines.append(OutputLine(evse.pilot_driver.settings.enable_pin, "cp_enable", evse.id))
+        if evse.contactor is not None:
+            lines.append(OutputLine(evse.contactor.settings.pin, "contactor", evse.id))
+            if evse.contactor.settings.phase_pin is not None:
+                lines.append(OutputLine(evse.contactor.settings.phase_pin, "phase_relay", evse.id))
         if evse.lock is not None:
             lines += _lock_outputs(evse.lock, evse.id)
         if evse.residual is not None and evse.residual.settings.test_pin is not None:
@@ -291,10 +329,11 @@ def _inputs(board: BoardConfig) -> list[InputLine]:
         if section is not None:
             lines.append(InputLine(section.settings.pin, role, 0, section.settings.active_low))
     for evse in board.evses:
-        contactor = evse.contactor.settings
-        lines.append(InputLine(contactor.mirror_pin, "mirror_open", evse.id, contactor.contact_active_low))
-        if contactor.auxiliary_pin is not None:
-            lines.append(InputLine(contactor.auxiliary_pin, "auxiliary", evse.id, contactor.contact_active_low))
+        if evse.contactor is not None:
+            contactor = evse.contactor.settings
+            lines.append(InputLine(contactor.mirror_pin, "mirror_open", evse.id, contactor.contact_active_low))
+            if contactor.auxiliary_pin is not None:
+                lines.append(InputLine(contactor.auxiliary_pin, "auxiliary", evse.id, contactor.contact_active_low))
         if evse.lock is not None:
             lock = evse.lock.settings
             lines.append(InputLine(lock.feedback_pin, "locked", evse.id, lock.feedback_active_low))
@@ -306,12 +345,11 @@ def _inputs(board: BoardConfig) -> list[InputLine]:
 
 
 def _analog(evse: EvseBoard, adcs: dict[str, int]) -> list[AnalogInput]:
-    sense = evse.pilot_sense.settings
-    chip = adcs[sense.adc]
-    found = [
-        AnalogInput(chip, sense.high_channel, "pilot_high", evse.id, sense.scale, sense.offset_v),
-        AnalogInput(chip, sense.low_channel, "pilot_low", evse.id, sense.scale, sense.offset_v),
-    ]
+    found: list[AnalogInput] = []
+    if evse.pilot_sense is not None:
+        sense = evse.pilot_sense.settings
+        for role, channel in (("pilot_high", sense.high_channel), ("pilot_low", sense.low_channel)):
+            found.append(AnalogInput(adcs[sense.adc], channel, role, evse.id, sense.scale, sense.offset_v))
     if evse.proximity is not None:
         divider = evse.proximity.settings
         found.append(
@@ -367,7 +405,7 @@ def _plant_evse(evse: EvseBoard) -> PlantEvse:
         id=evse.id,
         tethered=evse.tethered,
         phases=evse.phases,
-        has_phase_relay=evse.contactor.settings.phase_pin is not None,
+        has_phase_relay=evse.contactor is not None and evse.contactor.settings.phase_pin is not None,
         cable_a=evse.cable_a,
         meter_start_wh=1_000_000.0 * evse.id,
         bolt_rests=_bolt_rests(evse.lock),

@@ -40,6 +40,8 @@ class Bench:
     def __init__(self, config: StationConfig, board: BoardConfig) -> None:
         """Raises BenchError."""
         layout = Layout.of(board)
+        for line in layout.left_alone:
+            log.info("%s", line)
         self._state_dir = config.state_dir
         self._abilities = abilities(board)
         self._loop = asyncio.get_running_loop()

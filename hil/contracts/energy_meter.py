@@ -33,6 +33,7 @@ def resolved_wh(rig: MeterRig, wh: int) -> int:
     return wh // step_wh * step_wh
 
 
+@pytest.mark.asyncio
 class EnergyMeterContract:
     async def test_a_reading_is_what_the_meter_shows(self, rig: MeterRig) -> None:
         rig.shows((230.0, 231.0, 229.0), (16.0, 15.5, 16.5), 11_040.0, 1_234_560)

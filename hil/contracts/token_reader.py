@@ -53,6 +53,7 @@ async def reads_nothing(rig: ReaderRig) -> bool:
     return False
 
 
+@pytest.mark.asyncio
 class TokenReaderContract:
     async def test_every_token_is_read_whole(self, rig: ReaderRig) -> None:
         for token in rig.tokens:

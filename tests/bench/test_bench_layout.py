@@ -6,9 +6,11 @@ import pytest
 
 from controller.config import load_board
 from controller.config.board import boards_directory
+from controller.hal import setting
 from hil.bench.forward import Route
 from hil.bench.layout import BenchError, Layout
 from hil.bench.main import run
+from tests.drivers.driver_rig import install_entry_points
 
 
 @pytest.fixture
@@ -28,19 +30,11 @@ def test_every_line_of_the_mock_board_has_its_role(board):
     assert [(meter.address, meter.evse) for meter in layout.meters] == [(1, 1), (2, 2)]
 
 
-def test_real_board_is_refused_with_the_section_that_is_not_played(tmp_path):
+def test_real_board_is_refused(tmp_path):
     with pytest.raises(
-        BenchError, match=r"reference\.toml \[bus\.gpio\]: the mock bench plays no bus of type 'gpiochip'"
+        BenchError, match=r"^reference: the mock bench needs exactly one bus of type 'gpio_page', not 0"
     ):
         Layout.of(load_board("reference", tmp_path))
-
-
-def test_meter_that_is_not_played_is_refused(board):
-    evse = board.evses[0]
-    meter = dataclasses.replace(evse.meter, settings=dataclasses.replace(evse.meter.settings, model="em24"))
-    other = dataclasses.replace(board, evses=(dataclasses.replace(evse, meter=meter),))
-    with pytest.raises(BenchError, match="plays no meter 'em24'"):
-        Layout.of(other)
 
 
 def changed(tmp_path, *changes):
@@ -52,6 +46,60 @@ def changed(tmp_path, *changes):
     path = tmp_path / "board.toml"
     path.write_text(text)
     return load_board(str(path), tmp_path)
+
+
+def test_meter_of_another_model_is_left_alone_and_the_rest_is_played(tmp_path, board):
+    layout = Layout.of(changed(tmp_path, ('model = "sdm630"', 'model = "sdm120"')))
+    assert layout.left_alone == (
+        f"{tmp_path}/board.toml [evse.1.meter]: the mock bench plays no meter 'sdm120' (but: sdm630); it is left alone",
+    )
+    assert [(meter.address, meter.evse) for meter in layout.meters] == [(2, 2)]
+    everything = Layout.of(board)
+    assert everything.left_alone == ()
+    assert dataclasses.replace(everything, meters=layout.meters, left_alone=layout.left_alone) == layout
+
+
+FOREIGN = {
+    "input.theirs": ('[mains]\ntype = "gpio"\npin = 13', '[mains]\ntype = "theirs"', "mains"),
+    "reader.theirs": ('type = "pn532"\nport = "{run}/bench/pn532"', 'type = "theirs"', "reader.1"),
+    "meter.theirs": ('type = "modbus"\nmodel = "sdm630"\nport = "{run}/bench/meter1"\naddress = 1\nbaud = 9600', 'type = "theirs"', "evse.1.meter"),
+    "pilot_sense.theirs": ('type = "held"\nadc = "one"\nhigh_channel = 0\nlow_channel = 1\nscale = 8.0\noffset_v = 13.2', 'type = "theirs"', "evse.1.pilot_sense"),
+    "contactor.theirs": ('type = "gpio"\npin = 16\nphase_pin = 26\nmirror_pin = 22\nauxiliary_pin = 23', 'type = "theirs"', "evse.1.contactor"),
+    "pilot_driver.theirs": ('type = "sysfs_pwm"\nroot = "{run}/bench/pwm"\ndevice = "bench.pwm"\nchannel = 0\nenable_pin = 17', 'type = "theirs"', "evse.1.pilot_driver"),
+}  # fmt: skip
+
+
+class Theirs:
+    """A driver of somebody else's, of any family."""
+
+    @dataclasses.dataclass(frozen=True)
+    class Settings:
+        path: str = setting("Path.", default="x")
+
+
+@pytest.mark.parametrize("point", FOREIGN)
+def test_device_of_a_driver_of_one_s_own_is_left_alone(tmp_path, monkeypatch, point):
+    install_entry_points(tmp_path / "site", monkeypatch, {point: f"{__name__}:Theirs"})
+    old, new, section = FOREIGN[point]
+    layout = Layout.of(changed(tmp_path, (old, new)))
+    family = point.removesuffix(".theirs")
+    (line,) = layout.left_alone
+    assert line.startswith(
+        f"{tmp_path}/board.toml [{section}]: the mock bench plays no {family} of type 'theirs' (but: "
+    )
+    assert [evse.id for evse in layout.evses] == [1, 2]
+
+
+def test_what_is_on_a_bus_that_is_not_played_is_left_alone_too(tmp_path):
+    other = '[bus.chip]\ntype = "gpiochip"\n[bus.i2c]'
+    layout = Layout.of(
+        changed(tmp_path, ("[bus.i2c]", other), ('[mains]\ntype = "gpio"', '[mains]\ntype = "gpio"\ngpio = "chip"'))
+    )
+    assert [line.partition(": ")[2] for line in layout.left_alone] == [
+        "the mock bench plays no bus of type 'gpiochip' (but: gpio_page, i2c_page); it is left alone",
+        "the mock bench plays no input on 'chip', which it does not play either; it is left alone",
+    ]
+    assert "mains" not in [line.role for line in layout.inputs]
 
 
 @pytest.mark.parametrize(("energised", "role", "rests"), [("locked", "lock", -1), ("unlocked", "unlock", 1)])
@@ -108,4 +156,4 @@ def test_bench_that_cannot_start_says_why_in_one_line_and_ends_with_the_right_co
     (tmp_path / "pilotline.toml").write_text(f'[station]\nrun_dir = "{tmp_path}"\n')
     config = load_station(tmp_path / "pilotline.toml")
     assert run(config, load_board("reference", tmp_path), lambda: None) == 3
-    assert "plays no bus" in caplog.text
+    assert "needs exactly one bus of type 'gpio_page'" in caplog.text

@@ -15,6 +15,7 @@ import pytest
 
 from controller.cli.main import COMMANDS, main
 from controller.exits import ExitCode
+from tests.drivers.driver_rig import install_entry_points
 
 pytestmark = pytest.mark.wire
 
@@ -384,6 +385,18 @@ def test_drivers_tells_what_a_board_file_may_name(pilotline: Pilotline, words: l
     result = pilotline(*words)
     assert result.returncode == code and says in result.stdout + result.stderr
     assert not result.stdout or max(map(len, result.stdout.splitlines())) <= 80 or "--json" in words
+
+
+def test_drivers_tells_of_entry_points_that_are_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    install_entry_points(tmp_path, monkeypatch, {"inptu.typo": "a:A", "nodot": "a:A", "input.mine": "a:A"})
+    assert main(["drivers", "input", "--json"]) == ExitCode.OK
+    told = capsys.readouterr()
+    assert json.loads(told.out) == {"input": ["gpio", "mine"]}
+    first, second = told.err.splitlines()
+    assert first.startswith("pilotline: entry point inptu.typo = a:A: ignored: no family 'inptu'")
+    assert second.startswith("pilotline: entry point nodot = a:A: ignored: its name must be family.type")
 
 
 @pytest.mark.parametrize("word", ["evse", "=1", "ev.=1", "a=1 a.b=2"])

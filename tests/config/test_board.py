@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from controller.config import BoardConfig, ConfigError, board_names, load_board
 from controller.config.board import boards_directory
+from controller.hal import setting
+from tests.drivers.driver_rig import install_entry_points
 
 RUN = Path("/run/pilotline")
 REFERENCE = (boards_directory() / "reference.toml").read_text()
@@ -132,6 +135,10 @@ def test_a_tethered_board_needs_no_proximity_and_no_lock(tmp_path: Path) -> None
         (
             [('port = "/dev/serial0"', 'port = "/dev/ttyUSB0"')],
             ['b.toml [reader.1] port = "/dev/ttyUSB0": the port is already used by b.toml [evse.1.meter]'],
+        ),
+        (
+            [("[watchdog]", '[adc.two]\ntype = "ads1015"\nbus = "i2c"\naddress = 0x48\n\n[watchdog]')],
+            ["b.toml [adc.two] address = 0x48: on the bus 'i2c' it is already that of b.toml [adc.one]"],
         ),
         (
             [("low_channel = 1", "low_channel = 0")],
@@ -375,3 +382,24 @@ def test_indicators_belong_to_an_evse_or_to_all(tmp_path: Path) -> None:
 )
 def test_a_wrong_indicator_is_told(tmp_path: Path, text: str, line: str) -> None:
     assert mistakes_of(tmp_path, REFERENCE + text) == [line]
+
+
+class Strict:
+    """A driver of somebody else's whose Settings check themselves, and badly."""
+
+    @dataclass(frozen=True)
+    class Settings:
+        path: str = setting("Path.", default="x")
+
+        def __post_init__(self) -> None:
+            raise KeyError(self.path)
+
+
+def test_settings_of_a_stranger_s_driver_that_raise_are_a_mistake_of_their_section(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install_entry_points(tmp_path / "site", monkeypatch, {"input.strict": f"{__name__}:Strict"})
+    text = changed(('[mains]\ntype = "gpio"\npin = 13', '[mains]\ntype = "strict"\npath = "/run/ups"'))
+    (line,) = mistakes_of(tmp_path, text)
+    assert line.startswith("b.toml [mains]: input driver 'strict' (entry point input.strict = ")
+    assert "its Settings raised KeyError: '/run/ups' at test_board.py line" in line

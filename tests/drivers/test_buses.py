@@ -81,6 +81,15 @@ def test_close_goes_on_when_one_device_fails(lines: Lines) -> None:
     assert not lines.level(16) and not lines.is_output(16)
 
 
+def test_close_goes_on_whatever_a_stranger_s_device_raises(lines: Lines) -> None:
+    buses = Buses((lines.bus,), ())
+    buses.output("gpio", 17, "b.toml [x] pin").set(True)
+    buses.at_close(CloseStage.POWER, lambda: {}["stranger"])
+    with pytest.raises(KeyError, match="stranger"):
+        buses.close()
+    assert not lines.level(17) and not lines.is_output(17)
+
+
 def test_close_closes_the_i2c_bus(test_buses: None) -> None:
     chip = SimulatedAds1115(HandClock())
     buses = chip_buses(chip)

@@ -40,11 +40,13 @@ LAYERS: Mapping[str, frozenset[str]] = {
         "controller.store": "controller.logic controller.clock",
         "controller.ocpp": "controller.logic controller.clock controller.store",
         "controller.local": "controller.logic",
+        "controller.wiring_guard": "controller.hal controller.logic drivers.registry drivers.bus",
         "controller.wiring_station": (
-            "controller.logic controller.hal controller.clock controller.config drivers.registry drivers.bus"
+            "controller.logic controller.hal controller.clock controller.config controller.wiring_guard drivers.registry "
+            "drivers.bus"
         ),
-        "controller.wiring_meter": "controller.config controller.hal controller.logic drivers.registry drivers.bus drivers.meter",
-        "controller.wiring_reader": "controller.config controller.hal drivers.registry drivers.bus",
+        "controller.wiring_meter": "controller.wiring_guard controller.config controller.hal controller.logic drivers.registry drivers.bus drivers.meter",
+        "controller.wiring_reader": "controller.wiring_guard controller.config controller.hal drivers.registry drivers.bus",
         "controller.station": (
             "controller.logic controller.hal controller.clock controller.ipc controller.config controller.notify "
             "controller.diagnostics controller.local controller.ocpp controller.signals controller.store "

@@ -2,38 +2,34 @@
 
 from __future__ import annotations
 
+import importlib
+import inspect
 import os
 import re
 import subprocess
 import sys
-import tomllib
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from controller.config.board import boards_directory
+from controller.hal import setting
 from drivers import registry
-from drivers.registry import ENTRY_POINT_GROUP
+from drivers.bus import Buses, CloseStage, I2cBus, SpiDevice
+from drivers.bus.ads1115 import Ads1115
+from drivers.bus.lines import InputLine, OutputLine
+from drivers.bus.serial_port import SerialPort
+from tests.project.drivers_page import BLOCKS, TEXT, write_package
 
 ROOT = Path(__file__).parents[2]
-TEXT = (ROOT / "docs" / "drivers.md").read_text()
-BLOCKS = dict(re.findall(r"^```\w+ file=(\S+)\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL))
 
 pytestmark = pytest.mark.wire
 
 
 @pytest.fixture
 def package(tmp_path: Path) -> Path:
-    """The page's files, with what an installer makes of its pyproject.toml beside them."""
-    for name, text in BLOCKS.items():
-        (tmp_path / name).write_text(text)
-    project = tomllib.loads(BLOCKS["pyproject.toml"])["project"]
-    info = tmp_path / f"{project['name'].replace('-', '_')}-{project['version']}.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: {project['version']}\n")
-    points = "".join(f"{key} = {value}\n" for key, value in project["entry-points"][ENTRY_POINT_GROUP].items())
-    (info / "entry_points.txt").write_text(f"[{ENTRY_POINT_GROUP}]\n{points}")
-    return tmp_path
+    return write_package(tmp_path)
 
 
 def run(package: Path, *words: str) -> subprocess.CompletedProcess[str]:
@@ -45,7 +41,21 @@ def run(package: Path, *words: str) -> subprocess.CompletedProcess[str]:
 
 def test_the_page_s_driver_passes_its_contract(package: Path) -> None:
     result = run(package, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_acme_ups.py")
-    assert result.returncode == 0 and "5 passed" in result.stdout, result.stdout + result.stderr
+    assert result.returncode == 0 and "7 passed" in result.stdout, result.stdout + result.stderr
+
+
+def test_the_page_s_meter_passes_its_contract_in_a_package_without_settings_for_asyncio(package: Path) -> None:
+    """As an author has it: a pyproject.toml that knows no asyncio_mode."""
+    result = run(package, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_acme_meter.py")
+    assert result.returncode == 0 and "8 passed" in result.stdout, result.stdout + result.stderr
+    assert "warning" not in result.stdout.lower()
+
+
+def test_a_meter_that_guesses_fails_the_page_s_tests(package: Path) -> None:
+    driver = package / "acme_meter.py"
+    driver.write_text(driver.read_text().replace("if wh < self._last_wh:", "if False:"))
+    result = run(package, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_acme_meter.py")
+    assert result.returncode == 1 and "1 failed, 7 passed" in result.stdout, result.stdout
 
 
 def test_a_driver_that_guesses_fails_the_page_s_tests(package: Path) -> None:
@@ -76,3 +86,69 @@ def test_every_family_and_contract_of_the_page_exists() -> None:
     for _, port, module, contract in rows:
         assert f"class {port}(" in (ROOT / "controller" / "hal" / "ports.py").read_text()
         assert f"class {contract}" in (ROOT / "hil" / "contracts" / f"{module}.py").read_text()
+
+
+def test_a_contract_with_asynchronous_tests_says_so_itself() -> None:
+    """An author's pytest may be in strict mode, which is the default."""
+    named = set(re.findall(r"\| `(\w+)\.(\w+)` \|", TEXT))
+    contracts = [getattr(importlib.import_module(f"hil.contracts.{module}"), name) for module, name in named]
+    waits = {
+        each.__name__ for each in contracts if any(inspect.iscoroutinefunction(test) for test in vars(each).values())
+    }
+    marked = {
+        each.__name__ for each in contracts if "asyncio" in [mark.name for mark in getattr(each, "pytestmark", ())]
+    }
+    assert waits == marked == {"EnergyMeterContract", "TokenReaderContract"}
+
+
+def shape(function: Callable[..., object]) -> str:
+    """Return a function's name and parameters, without their types."""
+    parameters = [
+        each.replace(annotation=inspect.Parameter.empty)
+        for each in inspect.signature(function).parameters.values()
+        if each.name != "self"
+    ]
+    return f"{function.__name__}{inspect.Signature(parameters)}"
+
+
+def test_the_page_s_calls_are_those_there_are() -> None:
+    table = TEXT[TEXT.index("### `buses`") : TEXT.index("## The contract")]
+    methods = {name: each for name, each in vars(Buses).items() if inspect.isfunction(each) and name[0] != "_"}
+    del methods["close"]  # is not a driver's to call
+    told = {text.partition("(")[0]: text for text in re.findall(r"^\| `(\w+\(.*?\))`", table, re.MULTILINE)}
+    assert told.pop("monotonic") and "`sleep(seconds)`" in table
+    stage = "<CloseStage.LINES: 2>"
+    assert told == {name: shape(each).replace(stage, "CloseStage.LINES") for name, each in methods.items()}
+    for protocol in (I2cBus, SpiDevice, Ads1115, OutputLine, InputLine):
+        for name in [name for name in vars(protocol) if name[0] != "_" and inspect.isfunction(getattr(protocol, name))]:
+            assert name in ("close", "release") or f"`{name}" in table, name
+    assert all(f"`{stage.name}`" in table or f"CloseStage.{stage.name}`" in table for stage in CloseStage)
+    assert re.findall(r"\w+", re.sub(r"=[^,)]+", "", shape(setting))) == re.findall(
+        r"\w+",
+        re.search(r"^`(setting\(.*?\))`", TEXT, re.MULTILINE)[1],  # type: ignore[index]
+    )
+    calls = re.search(r"its calls are (.*)\.$", TEXT, re.MULTILINE)
+    assert calls is not None
+    assert set(re.findall(r"`(\w+)`", calls[1])) == {name for name in vars(SerialPort) if name[0] != "_"}
+
+
+@pytest.mark.parametrize(("column", "unit"), [(1, "pilotline-safety"), (2, "pilotline-station")])
+def test_what_a_driver_may_on_a_station_is_what_the_units_say(column: int, unit: str) -> None:
+    rows = {
+        cells[0].strip(): set(re.findall(r"`(.*?)`", cells[column]))
+        for line in re.findall(r"^\| (.*) \|$", TEXT[TEXT.index("### On a station") :], re.MULTILINE)
+        if len(cells := line.split("|")) == 3
+    }
+    text = (ROOT / "systemd" / f"{unit}.service").read_text()
+
+    def said(key: str) -> set[str]:
+        return {word for line in re.findall(rf"^{key}=(.*)$", text, re.MULTILINE) for word in line.split()}
+
+    assert rows["user, groups"] == said("User") | said("Group") | said("SupplementaryGroups")
+    assert rows["devices"] == said("DeviceAllow") - {"rw", "r"}
+    assert rows["sockets"] == said("RestrictAddressFamilies")
+    written = {path.lstrip("-") for path in said("ReadWritePaths")} | {
+        f"/var/lib/{name}" for name in said("StateDirectory")
+    }
+    assert rows["may write"] == written
+    assert said("ProtectHome") == said("PrivateTmp") == {"yes"} and said("ProtectSystem") == {"strict"}

@@ -45,3 +45,9 @@ def test_the_wheel_carries_no_tests(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         roots = {name.partition("/")[0] for name in archive.namelist()}
     assert {root for root in roots if not root.endswith(".dist-info")} == {"controller", "drivers", "hil"}
+
+
+def test_the_wheel_tells_type_checkers_that_its_packages_are_typed(wheel: Path) -> None:
+    """A driver's author checks against our ports."""
+    with zipfile.ZipFile(wheel) as archive:
+        assert {f"{package}/py.typed" for package in ("controller", "drivers", "hil")} <= set(archive.namelist())

@@ -6,14 +6,20 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from controller.child import lock_file, prepare_directories
 from controller.config import load_board, load_station
+from controller.config.board import boards_directory
 from controller.exits import ExitCode
+from controller.hal import setting
+from controller.safe_outputs import safe_outputs
+from drivers.bus import Buses
 from drivers.mock.pages import GpioPage
+from tests.drivers.driver_rig import install_entry_points
 
 pytestmark = pytest.mark.wire
 
@@ -113,3 +119,34 @@ def test_devices_that_cannot_be_reached_are_named_and_the_rest_is_done(file: Pat
     finally:
         process.terminate()
         process.wait(10)
+
+
+class BrokenPilot:
+    """A pilot driver of somebody else's that raises what no driver may."""
+
+    @dataclass(frozen=True)
+    class Settings:
+        path: str = setting("Path.", default="x")
+
+    def __init__(self, settings: Settings, buses: Buses, where: str) -> None: ...
+    def disconnect(self) -> None:
+        raise KeyError("oops")
+
+    steady_high = steady_low = pulse = disconnect
+
+
+def test_whatever_a_stranger_s_driver_raises_the_rest_is_done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    install_entry_points(tmp_path / "site", monkeypatch, {"pilot_driver.broken": f"{__name__}:BrokenPilot"})
+    text = (boards_directory() / "mock.toml").read_text()
+    theirs = 'type = "sysfs_pwm"\nroot = "{run}/bench/pwm"\ndevice = "bench.pwm"\nchannel = 0\nenable_pin = 17'
+    assert theirs in text
+    (tmp_path / "board.toml").write_text(text.replace(theirs, 'type = "broken"'))
+    board = load_board(str(tmp_path / "board.toml"), tmp_path)
+    page = GpioPage.create(Path(board.buses[0].settings.page))
+    failures = safe_outputs(board)
+    assert failures[0].startswith(
+        f"{tmp_path}/board.toml [evse.1.pilot_driver]: KeyError: 'oops' at test_safe_outputs.py"
+    )
+    locks = {evse.lock.settings.lock_pin for evse in board.evses if evse.lock is not None}
+    assert locks <= {edge.line for edge in page.edges(0, page.head)}, "what comes after it was driven too"
+    page.close()

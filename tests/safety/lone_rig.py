@@ -20,7 +20,7 @@ PERMIT = Permit(1, 16.0, 3, "record-1")
 CONFIG = """
 [station]
 identity = "wire-safety"
-board = "mock"
+board = "{1}"
 state_dir = "{0}/state"
 run_dir = "{0}/run"
 [csms]
@@ -31,12 +31,12 @@ url = "ws://127.0.0.1:1/ocpp"
 class LoneRig:
     """Bench and safety process, and a station made of a socket that renews one permit. environment: beside our own."""
 
-    def __init__(self, directory: Path, environment: Mapping[str, str] | None = None) -> None:
+    def __init__(self, directory: Path, environment: Mapping[str, str] | None = None, board: str = "mock") -> None:
         self.directory = directory
         self.environment = {**os.environ, **(environment or {})}
         self.run_dir = directory / "run"
         self.config = directory / "pilotline.toml"
-        self.config.write_text(CONFIG.format(directory))
+        self.config.write_text(CONFIG.format(directory, board))
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
         self.station: socket.socket | None = None
         self.facts: EvseFacts | None = None
