@@ -35,7 +35,8 @@ switched on. Of a token only the end is shown.
 messages: delivered (the CSMS confirmed it), waiting (still to be sent), given
 up (the CSMS refused it after the last attempt), undeliverable (its protocol or
 CSMS is not configured any more), skipped (its OCPP version has no message for
-it), dropped (a periodic value, thinned out while room was short).
+it), dropped (a periodic value, thinned out while room was short), lost (it lay
+in a damaged part of the database).
 
 --json: one array. Each transaction: id, evse, connector, token (kind, hint),
 csms, protocol, wire_id (the number a 1.6 CSMS gave), begin and end (time,
@@ -50,7 +51,8 @@ decrease, seqNos without a gap but where a drop is noted, no id used twice, and
 delivery marks that fit the messages. Nothing is written; a station may run.
 
 exit code: 0 when nothing is wrong; 1 when something is: one line each, naming
-the transaction, and table and row in the file.
+the transaction, and table and row in the file. Of a damaged file the last line
+tells what can still be read of it.
 """
 
 
@@ -100,19 +102,37 @@ def _verify(args: argparse.Namespace) -> int:
     path = file_of(args)
     with telling_of_the_store():
         verifier = Verifier(path)
-        if args.json:
-            violations = list(verifier.violations())
-            print_json({"ok": not violations, "file": str(path), "violations": violations})
-            return ExitCode.FAILED if violations else ExitCode.OK
-        count = 0
+        violations = []
         for line in verifier.violations():
-            print(line, flush=True)
-            count += 1
+            violations.append(line)
+            if not args.json:
+                print(line, flush=True)
+        salvageable = _salvageable(path, violations)
+    if args.json:
+        told = {"ok": not violations, "file": str(path), "violations": violations, "salvageable": salvageable}
+        print_json(told)
+        return ExitCode.FAILED if violations else ExitCode.OK
+    if salvageable is not None:
+        print(f"a start of the station salvages of it: {salvageable}")
+    count = len(violations)
     looked_at = f"{verifier.transactions} transactions, {verifier.events} events"
     if count:
         raise CommandFailed(f"{path}: {count} violation{'s' * (count != 1)} ({looked_at})")
     print(f"OK: {path}: {looked_at}, nothing is wrong")
     return ExitCode.OK
+
+
+def _salvageable(path: Path, violations: list[str]) -> str | None:
+    """Return what can be read of a file that is damaged as such; None of one that is not."""
+    from controller.store.exc import StoreError
+    from controller.store.salvage import rehearse
+
+    if not any(line.startswith("file: ") for line in violations):
+        return None
+    try:
+        return rehearse(path).gain
+    except StoreError as error:
+        return f"nothing ({error})"
 
 
 def rendered(records: Records, summary: Summary) -> str:

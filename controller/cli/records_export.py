@@ -46,7 +46,7 @@ examples:
 CSV_COLUMNS = (
     "id", "evse", "connector", "token", "token_kind", "group", "csms", "protocol", "wire_id", "remote_start_id", "basis",
     "state", "stopped_reason", "begin", "begin_certainty", "end", "end_certainty", "duration_s", "begin_wh", "last_wh",
-    "energy_wh", "last_is_stale", "signed_readings", "delivered", "waiting", "gave_up", "undeliverable", "skipped", "dropped",
+    "energy_wh", "last_is_stale", "signed_readings", "delivered", "waiting", "gave_up", "undeliverable", "skipped", "dropped", "lost",
 )  # fmt: skip
 _VERSION = 1  # of the JSON document; a field more does not change it
 
@@ -184,7 +184,7 @@ def _happening(records: Records, event: TransactionEvent | MeterSampled | None) 
     from controller.logic.records import TransactionEvent
 
     if not isinstance(event, TransactionEvent):
-        return {"kind": None}  # dropped: only its place is known
+        return {"kind": None}  # dropped or lost: only its place is known
     return {
         "kind": event.kind.value,
         "trigger": event.trigger.value,

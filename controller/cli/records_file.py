@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import sys
+import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -43,15 +45,20 @@ def telling_of_the_store() -> Iterator[None]:
 
 @contextmanager
 def opened(args: argparse.Namespace) -> Iterator[Records]:
-    """Give the records of the database that is meant. Raises CommandFailed."""
+    """Give the records of the database that is meant; of a damaged one that was named, those that can be read. Raises CommandFailed."""
     from controller.store.records import Records
+    from controller.store.salvage import is_damaged, salvage_into
 
-    with telling_of_the_store():
-        records = Records.open(file_of(args))
-        try:
-            yield records
-        finally:
-            records.close()
+    path = file_of(args)
+    with telling_of_the_store(), ExitStack() as stack:
+        if args.file is not None and is_damaged(path):
+            copy = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="pilotline-"))) / path.name
+            found = salvage_into(path, copy)
+            print(f"pilotline: {path}: is damaged; what can be read of it: {found.gain}", file=sys.stderr)
+            path = copy
+        records = Records.open(path)
+        stack.callback(records.close)
+        yield records
 
 
 def file_of(args: argparse.Namespace) -> Path:

@@ -49,6 +49,8 @@ def rendered(snapshot: dict[str, Any]) -> str:
     for problem in snapshot["readers"]:
         if problem != "ok":
             head += [("reader" if place == 0 else "", line) for place, line in enumerate(wrap(problem, 70))]
+    if snapshot["database"] != "ok":
+        head += [("database" if not place else "", line) for place, line in enumerate(wrap(snapshot["database"], 69))]
     if snapshot["clock"] != "trusted":
         head.append(("clock", "not trusted yet: nobody has told the time since this boot"))
     return "\n\n".join([table(head, ""), *(_evse(each) for each in snapshot["evses"])])

@@ -41,7 +41,11 @@ def _why(args: argparse.Namespace) -> int:
 def rendered(answer: dict[str, Any]) -> str:
     """Return the reasons as text of 80 columns."""
     parts = [_evse(each) for each in answer["evses"]]
-    station = [("CSMS", answer["csms"]), *(("reader", problem) for problem in answer["readers"])]
+    station = [
+        ("CSMS", answer["csms"]),
+        ("database", answer["database"]),
+        *(("reader", problem) for problem in answer["readers"]),
+    ]
     if answer["last_token"] is not None:
         last = answer["last_token"]
         where = f" at EVSE {last['evse']}" if last["evse"] is not None else ""

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from controller.config.crosscheck import (
+    check_addresses,
     check_channels,
     check_display_buses,
     check_pins,
@@ -273,6 +274,7 @@ class _Reader:
         check_pins(self._devices, mistakes)
         check_references(self._devices, {family: list(table.get(family, ())) for family in ("bus", "adc")}, mistakes)
         check_ports(self._devices, mistakes)
+        check_addresses(self._devices, mistakes)
         check_channels(self._devices, mistakes)
         check_display_buses(self._devices, mistakes)
         check_wiring(self._devices, head.period_ms if head is not None else _PERIOD_MS, mistakes)

@@ -74,6 +74,19 @@ def check_ports(devices: list[DeviceSection], mistakes: Mistakes) -> None:
         owners[port].append((address, device))
 
 
+def check_addresses(devices: list[DeviceSection], mistakes: Mistakes) -> None:
+    """Of two chips at one address of an I2C bus neither can be read."""
+    owners: dict[tuple[str, int], str] = {}
+    for device in devices:
+        bus, address = getattr(device.settings, "bus", None), getattr(device.settings, "address", None)
+        if not isinstance(bus, str) or not isinstance(address, int):
+            continue
+        claim = f"{device.where} address = 0x{address:02x}"
+        if (bus, address) in owners:
+            mistakes.lines.append(f"{claim}: on the bus {bus!r} it is already that of {owners[bus, address]}")
+        owners.setdefault((bus, address), device.where)
+
+
 def check_channels(devices: list[DeviceSection], mistakes: Mistakes) -> None:
     """A channel of a converter or of a PWM chip belongs to one setting. Without an `adc` it is one of the chip `device`."""
     owners: dict[tuple[str, str, object], str] = {}

@@ -49,7 +49,6 @@ def check_wiring(devices: list[DeviceSection], period_ms: int, mistakes: Mistake
     """Note every mistake between these devices and the hardware they are on."""
     rules = (
         _shared_lines,
-        _shared_addresses,
         _pwm_channels,
         _fixed_pull_ups,
         _broken_wires,
@@ -92,19 +91,6 @@ def check_phase_sense(
             f"the converter ends at {most_a:.0f} A, and over-current is judged up to {needed_a:.0f} A; a smaller burden"
         )
         mistakes.lines.append(f"{sense.where} amps_per_volt = {sense.settings.amps_per_volt}: {rule}")
-
-
-def _shared_addresses(devices: list[DeviceSection]) -> Iterator[str]:
-    """On an I2C bus an address is one device."""
-    buses = {each.name for each in devices if each.family == "bus" and each.type in ("smbus", "i2c_page")}
-    owners: dict[tuple[str, int], DeviceSection] = {}
-    for device in devices:
-        bus, address = getattr(device.settings, "bus", None), getattr(device.settings, "address", None)
-        if bus not in buses or not isinstance(address, int):
-            continue
-        other = owners.setdefault((bus, address), device)
-        if other is not device:
-            yield f"{device.where} address = {address:#04x}: is that of {other.where} on the same bus"
 
 
 # --- lines ----------------------------------------------------------------------------------------------------------------

@@ -876,7 +876,7 @@ class PilotMachine:
             self._state_until,
             self._locked_out_until,
             self.permit_until_s,
-            self.thermal.deadline() if self.thermal is not None else None,
+            self.thermal.deadline(now) if self.thermal is not None else None,
             self._drowsy_at(),
             *self._paced(),
             *self._watched(),

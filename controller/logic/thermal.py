@@ -47,6 +47,6 @@ class Thermal:
             return float("inf")
         return float(max(0.0, most_a * (STOP_C - self._counts_c) / (STOP_C - DERATE_C)) // 1)
 
-    def deadline(self) -> float:
-        """Return when the sensor is lost unless it gives another reading."""
-        return self._at_s + LOST_S
+    def deadline(self, now: float) -> float | None:
+        """Return when the sensor is lost with an unchanged input; None while it gives readings."""
+        return None if self._at_s >= now - TOLERANCE_S else self._at_s + LOST_S

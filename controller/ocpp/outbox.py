@@ -219,7 +219,8 @@ class Outbox:
             transaction.started, wall=self._store.wall_of(transaction.started)
         )  # as its own message told it
         transaction = replace(transaction, started=started)
-        if record.is_start or transaction.protocol != _OCPP16:
+        assert self._lane is not None
+        if record.is_start or self._lane[0] != _OCPP16:
             return transaction
         if transaction.wire_id is None:
             # The start was given up, or its answer gave no id: what follows is still sent, with transactionId -1

@@ -46,6 +46,7 @@ class Station(Commands):
                 "undelivered": self.store.queued_count(),
             },
             "clock": self.clock.now().quality.value,
+            "database": self.store.damage or "ok",
             "readers": [problem or "ok" for problem in self.reader_problems],
             "evses": [self._shown(runner) for runner in self.runners.values()],
         }
@@ -89,6 +90,7 @@ class Station(Commands):
             told = {"evse": last.evse_id, "text": last.text, "ago_s": round(self.clock.monotonic() - last.at_s)}
         return {
             "csms": self.csms.problem,
+            "database": self.store.damage,
             "readers": [problem for problem in self.reader_problems if problem],
             "last_token": told,
             "evses": [self._explained(runner) for runner in self.runners.values()],

@@ -203,8 +203,8 @@ def open_store(path: Path, clock: Clock) -> Store:
         store = Store.open(path, clock)
     except StoreError as error:
         raise DeviceError("database", str(error)) from error
-    if store.set_aside is not None:
-        _log.error("the database was damaged and is kept as %s; a new one was begun", store.set_aside)
+    if store.salvage is not None:
+        _log.error("%s", store.salvage)
     return store
 
 

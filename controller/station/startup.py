@@ -118,7 +118,7 @@ class Startup:
             self._end(transaction, arrival, verdict)
             return False
         session_id = transaction.session_id
-        if session_id is None:
+        if session_id is None or self._store.has_losses(transaction.id):
             self._end(transaction, arrival, decided=None)
             return False
         _log.info("transaction %s goes on", transaction.id)

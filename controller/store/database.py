@@ -19,12 +19,13 @@ from pathlib import Path
 from typing import Any
 
 from controller.clock import Clock
+from controller.store.damaged import MAGIC, is_ours
 from controller.store.exc import NewerSchema, StorageFull, StoreError, StoreUnusable
+from controller.store.salvage import Salvage, finish, replace_damaged
 from controller.store.schema import APPLICATION_ID, ARCHIVE_TABLES, MIGRATIONS, PAGE_BYTES
 
-_MAGIC = b"SQLite format 3\0"
 _BUSY_S = 0.3  # the event loop waits: a reader never holds us up, a second writer is a mistake
-_DAMAGE = {"SQLITE_CORRUPT", "SQLITE_NOTADB"}
+_DAMAGE = {"SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_TOOBIG"}  # the last: of a schema that is garbage
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,7 @@ class StoreLimits:
 
 
 class Database:
-    """path: the database file. set_aside: where a damaged predecessor was kept, else None."""
+    """path: the database file. salvage: what came of a damaged predecessor that was found at this opening, else None."""
 
     def __init__(self, path: Path, clock: Clock, limits: StoreLimits) -> None:
         self.path = path
@@ -57,7 +58,7 @@ class Database:
         self._waiting_since: float | None = None
         self._is_full = False
         self._suspect = path.with_name(path.name + ".suspect")
-        self.set_aside: Path | None = None
+        self.salvage: Salvage | None = None
         _check_place(path)
         self._connection = self._open()
 
@@ -177,18 +178,26 @@ class Database:
     # ── opening ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _open(self) -> sqlite3.Connection:
+        connection = self._opened()
+        self._suspect.unlink(missing_ok=True)
+        return connection
+
+    def _opened(self) -> sqlite3.Connection:
         try:
-            connection = self._prepared()
+            finish(self.path)  # a power cut may have come between
+            if _has_lost_its_head(self.path):
+                raise _damaged("its head is gone")
+            return self._prepared()
+        except OSError as error:
+            raise StoreUnusable(f"{self.path}: {error.strerror}; check the directory's owner and the card") from error
         except sqlite3.DatabaseError as error:
             if not _is_damage(error):
                 raise StoreUnusable(f"{self.path}: {error}; check the directory's owner and the card") from error
-            self.set_aside = _put_aside(self.path)
-            try:
-                connection = self._prepared()
-            except sqlite3.Error as again:
-                raise StoreUnusable(f"{self.path}: {again}; check the directory's owner and the card") from again
-        self._suspect.unlink(missing_ok=True)
-        return connection
+        try:
+            self.salvage = replace_damaged(self.path, self.wall_text())
+            return self._prepared()
+        except (sqlite3.Error, OSError) as error:
+            raise StoreUnusable(f"{self.path}: {error}; check the directory's owner and the card") from error
 
     def _prepared(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self.path, isolation_level=None, timeout=_BUSY_S)
@@ -225,9 +234,7 @@ class Database:
         for check in checks:
             verdict = connection.execute(check).fetchone()[0]
             if verdict != "ok":
-                damaged = sqlite3.DatabaseError(verdict)
-                damaged.sqlite_errorname = "SQLITE_CORRUPT"
-                raise damaged
+                raise _damaged(verdict)
 
     def _pragma(self, name: str) -> int:
         return int(self._connection.execute(f"PRAGMA {name}").fetchone()[0])
@@ -243,14 +250,31 @@ def _check_place(path: Path) -> None:
         head = b""
         if path.exists():
             with path.open("rb") as file:
-                head = file.read(len(_MAGIC))
+                head = file.read(len(MAGIC))
     except OSError as error:
         raise StoreUnusable(f"{path}: {error.strerror}; fix the owner or set another state_dir") from error
     if not os.access(path.parent, os.W_OK | os.X_OK):
         raise StoreUnusable(f"{path.parent}: cannot be written; fix the owner or set another state_dir")
     # A page of zeros is what a torn first write leaves of a database of ours: damage, not somebody else's file.
-    if head.strip(b"\0") and head != _MAGIC:
+    if head.strip(b"\0") and head != MAGIC and not is_ours(path):
         raise StoreUnusable(f"{path}: is not a database; move that file away or set another state_dir")
+
+
+def _has_lost_its_head(path: Path) -> bool:
+    """Whether a file is no database any more. SQLite would delete the log of such a one: it holds what came last."""
+    if not path.exists():
+        return False
+    with path.open("rb") as file:
+        head = file.read(len(MAGIC))
+    log = path.with_name(path.name + "-wal")
+    return head != MAGIC and (bool(head) or (log.exists() and log.stat().st_size > 0))
+
+
+def _damaged(what: str) -> sqlite3.DatabaseError:
+    """Return what SQLite raises where it notices a damage by itself."""
+    error = sqlite3.DatabaseError(what)
+    error.sqlite_errorname = "SQLITE_CORRUPT"
+    return error
 
 
 def _check_owner(connection: sqlite3.Connection, path: Path) -> None:
@@ -258,6 +282,8 @@ def _check_owner(connection: sqlite3.Connection, path: Path) -> None:
     version = connection.execute("PRAGMA user_version").fetchone()[0]
     tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
     if tables and owner != APPLICATION_ID:
+        if is_ours(path):
+            raise _damaged("its mark is gone")
         raise StoreUnusable(f"{path}: is another program's database; move it away or set another state_dir")
     if version > len(MIGRATIONS):
         raise NewerSchema(
@@ -273,15 +299,3 @@ def _migrate(connection: sqlite3.Connection) -> None:
             connection.execute(statement)
         connection.execute(f"PRAGMA user_version = {number}")
         connection.execute("COMMIT")
-
-
-def _put_aside(path: Path) -> Path:
-    """Rename a damaged database, with its log, to a name that is free; it is evidence and can be salvaged."""
-    number = 1
-    while (kept := path.with_name(f"{path.name}.damaged-{number}")).exists():
-        number += 1
-    for suffix in ("-wal", "-shm", ""):
-        part = path.with_name(path.name + suffix)
-        if part.exists():
-            part.rename(kept.with_name(kept.name + suffix))
-    return kept

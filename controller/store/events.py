@@ -40,7 +40,10 @@ def may_drop(event: TransactionEvent | MeterSampled) -> bool:
 def append(connection: sqlite3.Connection, stream: int, event: TransactionEvent | MeterSampled) -> None:
     """Add a fact at the end of the queue and of its stream."""
     position = connection.execute(
-        "INSERT INTO events (stream, kind, may_drop, body) VALUES (?, ?, ?, ?)",
+        # The floor is above whatever a damaged predecessor of the file may have held (see `salvage`).
+        "INSERT INTO events (position, stream, kind, may_drop, body) VALUES (1 + max("
+        "coalesce((SELECT max(position) FROM events), 0), "
+        "coalesce((SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'position_floor'), 0)), ?, ?, ?, ?)",
         (stream, kind_of(event), may_drop(event), encode_event(event)),
     ).lastrowid
     register, state, ended = None, None, False

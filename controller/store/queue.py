@@ -92,7 +92,7 @@ class Queue:
                 (position, frozen.protocol, frozen.action, frozen.payload, frozen.seq_no),
             )
             connection.execute(
-                "UPDATE streams SET frozen_through = ?, last_seq_no = coalesce(?, last_seq_no) WHERE id = ?",
+                "UPDATE streams SET frozen_through = max(frozen_through, ?), last_seq_no = coalesce(?, last_seq_no) WHERE id = ?",
                 (position, frozen.seq_no, stream["id"]),
             )
 

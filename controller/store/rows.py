@@ -66,11 +66,12 @@ class Fate(StrEnum):
     UNDELIVERABLE = "undeliverable"  # its protocol or CSMS is no longer configured
     SKIPPED = "skipped"  # its protocol has no message for it
     DROPPED = "dropped"  # thinned out before it was encoded (E12.FR.04); only its place is known
+    LOST = "lost"  # it lay in a damaged part of the file: only its place is known, and the message where there was one
 
 
 @dataclass(frozen=True, slots=True)
 class ArchivedMessage:
-    """One event with what was made of it. event: None where it was dropped. why: of a failure, else empty."""
+    """One event with what was made of it. event: None where it was dropped or lost. why: of a failure, else empty."""
 
     position: int
     event: TransactionEvent | MeterSampled | None

@@ -7,7 +7,7 @@ the meter values outside any. Only what was not simply delivered has a row in `o
 
 Positions are chronological and never used twice: whatever is deleted, the newest event stays. The only rows ever deleted are
 updates that were knowingly dropped before they were encoded (E12.FR.04): their `outcomes` row stays and accounts for the
-gap in seqNo.
+gap in seqNo. After a damage (see `salvage`) what was lost is marked likewise, and `meta` tells the position that the next one must be above.
 """
 
 from __future__ import annotations
@@ -85,4 +85,11 @@ _THIRD = (
     "CREATE TABLE wear (evse_id INTEGER PRIMARY KEY, body TEXT NOT NULL)",
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _SECOND, _THIRD)
+_FOURTH = (
+    # What a damaged predecessor of this file had of a transaction and could not give any more. source: that file.
+    """CREATE TABLE losses (
+        number INTEGER PRIMARY KEY, transaction_id TEXT NOT NULL, what TEXT NOT NULL, source TEXT NOT NULL)""",
+    "CREATE INDEX lossy_transactions ON losses (transaction_id)",
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _SECOND, _THIRD, _FOURTH)

@@ -17,6 +17,7 @@ from controller.store.history import History
 from controller.store.kept import KeptValues
 from controller.store.overlays import Overlays
 from controller.store.queue import Queue
+from controller.store.salvage import META, Salvage, told
 from controller.store.transactions import Transactions
 
 DATABASE = "station.db"  # in the state directory
@@ -41,14 +42,20 @@ class Store(Boots, Transactions, Queue, KeptValues, Overlays, Archive, History):
         """Open or make the database at `path` and bring its schema up to date.
 
         random: where transaction ids come from (a simulation passes a seeded one). Raises StoreUnusable, which says what to
-        do; a damaged database is renamed and a new one begun (`set_aside`).
+        do; what can be read of a damaged database is salvaged into a new one (`salvage`).
         """
         return cls(Database(path, clock, limits or StoreLimits()), random or SystemRandom())
 
     @property
-    def set_aside(self) -> Path | None:
-        """Where a database that was found damaged at opening is kept; report it. None: it was sound, or new."""
-        return self._db.set_aside
+    def salvage(self) -> Salvage | None:
+        """What came of a database that was found damaged at this opening; report it. None: it was sound, or new."""
+        return self._db.salvage
+
+    @property
+    def damage(self) -> str:
+        """What there is to tell of the last damage, in one line, for as long as the old file lies beside; else empty."""
+        found = told(self.meta(META))
+        return str(found) if found is not None and Path(found.source).exists() else ""
 
     def has_space(self) -> bool:
         """Whether there is room to begin another session and to end those that run (else refuse new ones)."""

@@ -156,6 +156,10 @@ class Transactions:
             self._db.number("SELECT count(*) FROM transactions WHERE id = ? AND ended IS NULL", (transaction_id,))
         )
 
+    def has_losses(self, transaction_id: str) -> bool:
+        """Whether something of a transaction was lost with a damaged database: what it says is not the whole truth."""
+        return self._db.row("SELECT 1 FROM losses WHERE transaction_id = ?", (transaction_id,)) is not None
+
     def _exists(self, transaction_id: str) -> bool:
         return self._db.row("SELECT 1 FROM transactions WHERE id = ?", (transaction_id,)) is not None
 

@@ -14,35 +14,13 @@ from typing import Any
 
 import msgspec
 
-from controller.logic.profiles import ChargingProfile
-from controller.logic.records import ChargingRecord, EventKind, Kept, MeterSampled, TransactionEvent
-from controller.logic.values import IdToken, Stamp, TokenInfo
-from controller.logic.wear import Wear
-from controller.store.codec import decode, decode_event
+from controller.logic.records import EventKind, MeterSampled, TransactionEvent
+from controller.store.codec import decode_event
 from controller.store.reading import ReadOnly
 from controller.store.rows import Fate
-from controller.store.schema import MIGRATIONS
+from controller.store.shape import BODIES, fresh, undecodable
 
 _MOST_LINES = 100  # of SQLite's own check
-
-# What a column's text must be.
-_BODIES: tuple[tuple[str, str, str, Any], ...] = (
-    ("boots", "number", "started", Stamp),
-    ("clocks", "boot_id", "learned", Stamp),
-    ("sessions", "id", "opened", Stamp),
-    ("sessions", "id", "closed", Stamp),
-    ("charging_records", "id", "body", ChargingRecord),
-    ("streams", "id", "last_stamp", Stamp),
-    ("transactions", "id", "id_token", IdToken),
-    ("transactions", "id", "started", Stamp),
-    ("transactions", "id", "ended", Stamp),
-    ("profiles", "profile_id", "body", ChargingProfile),
-    ("authorization_cache", "rowid", "body", TokenInfo),
-    ("kept_values", "position", "body", Kept),
-    ("faults", "position", "raised", Stamp),
-    ("faults", "position", "cleared", Stamp),
-    ("wear", "evse_id", "body", Wear),
-)
 
 # What no row may be. Each gives the subject of a line and what is wrong with it.
 _NEVER: tuple[str, ...] = (
@@ -62,14 +40,17 @@ _NEVER: tuple[str, ...] = (
     "FROM events e LEFT JOIN streams s ON s.id = e.stream "
     "WHERE s.id IS NULL OR e.position NOT BETWEEN s.first_position AND s.last_position",
     "SELECT 'table messages row ' || m.position, 'is the message of an event that is missing' FROM messages m "
-    "WHERE NOT EXISTS (SELECT 1 FROM events e WHERE e.position = m.position)",
+    "WHERE NOT EXISTS (SELECT 1 FROM events e WHERE e.position = m.position) "
+    "AND NOT EXISTS (SELECT 1 FROM outcomes o WHERE o.position = m.position AND o.fate = 'lost')",
     "SELECT 'table outcomes row ' || o.position, 'belongs to stream ' || o.stream || "
     "CASE WHEN s.id IS NULL THEN ', which is missing' ELSE ', its event to stream ' || e.stream END "
     "FROM outcomes o LEFT JOIN streams s ON s.id = o.stream LEFT JOIN events e ON e.position = o.position "
     "WHERE s.id IS NULL OR e.stream != o.stream",
     "SELECT 'table ' || name || ' row ' || position, 'is newer than the newest event: its position would be given again' "
     "FROM (SELECT 'messages' AS name, max(position) AS position FROM messages "
-    "UNION ALL SELECT 'outcomes', max(position) FROM outcomes) WHERE position > coalesce((SELECT max(position) FROM events), 0)",
+    "UNION ALL SELECT 'outcomes', max(position) FROM outcomes) WHERE position > max("
+    "coalesce((SELECT max(position) FROM events), 0), "
+    "coalesce((SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'position_floor'), 0))",
     "SELECT 'transaction ' || l.transaction_id, 'table record_transactions: charging record ' || l.record_id || ' is missing' "
     "FROM record_transactions l WHERE l.record_id NOT IN (SELECT id FROM charging_records)",
     "SELECT 'transaction ' || l.transaction_id, 'table record_transactions: there is no such transaction' "
@@ -84,6 +65,11 @@ _STREAM = """SELECT p.position, e.kind, e.body, m.position IS NOT NULL AS has_me
     LEFT JOIN events e ON e.position = p.position LEFT JOIN messages m ON m.position = p.position
     LEFT JOIN outcomes o ON o.position = p.position ORDER BY p.position"""
 
+# What names a row of a table in a line, where it is not its id.
+_KEYS = {
+    "boots": "number", "clocks": "boot_id", "messages": "position", "profiles": "profile_id", "authorization_cache": "rowid",
+    "kept_values": "position", "faults": "position", "wear": "evse_id",
+}  # fmt: skip
 _OF_NO_TRANSACTION = "meter values outside transactions"
 _SETTLED = (Fate.DELIVERED, Fate.GAVE_UP, Fate.UNDELIVERABLE, Fate.SKIPPED)
 
@@ -127,9 +113,9 @@ class Verifier:
         yield from self._guarded("schema", self._schema)
         for sql in _NEVER:
             yield from self._guarded(f"table {_table_in(sql)}", self._never, sql)
-        for table, key, column, kind in _BODIES:
+        for (table, column), kind in BODIES.items():
             if self._has(table):
-                yield from self._guarded(f"table {table}", self._bodies, table, key, column, kind)
+                yield from self._guarded(f"table {table}", self._bodies, table, column, kind)
         yield from self._guarded("table streams", self._streams)
 
     # ── the file ────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -141,13 +127,10 @@ class Verifier:
                     yield f"file: {line}"
 
     def _schema(self) -> Iterator[str]:
-        fresh = sqlite3.connect(":memory:")
-        for statements in MIGRATIONS[: self._db.version]:
-            for statement in statements:
-                fresh.execute(statement)
+        empty = fresh(self._db.version)
         listed = "SELECT type, name, sql FROM sqlite_master WHERE sql IS NOT NULL"
-        expected = {(row[0], row[1]): row[2] for row in fresh.execute(listed)}
-        fresh.close()
+        expected = {(row[0], row[1]): row[2] for row in empty.execute(listed)}
+        empty.close()
         found = {(row[0], row[1]): row[2] for row in self._db.rows(listed)}
         for kind, name in sorted({*expected, *found}):
             if (kind, name) not in found:
@@ -163,21 +146,41 @@ class Verifier:
         for row in self._db.rows(sql):
             yield f"{row[0]}: {row[1]}"
 
-    def _bodies(self, table: str, key: str, column: str, kind: Any) -> Iterator[str]:
+    def _bodies(self, table: str, column: str, kind: Any) -> Iterator[str]:
+        key = _KEYS.get(table, "id")
         for row in self._db.rows(f"SELECT {key}, {column} FROM {table} WHERE {column} IS NOT NULL"):
-            if problem := _undecodable(row[1], kind):
+            if problem := undecodable(row[1], kind):
                 yield f"table {table} row {row[0]}: {column} {problem}"
 
     # ── streams ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
+    def holes(self) -> Iterator[tuple[str, str]]:
+        """Yield (transaction, what) for all that does not hold of a transaction because something of it is missing."""
+        with ReadOnly(self._path) as self._db:
+            for stream, transaction_id in self._listed():
+                if transaction_id is not None and (lines := list(self._stream(stream))):
+                    wrong = set(self._stream(stream, is_lossy=True))
+                    yield from ((transaction_id, line) for line in lines if line not in wrong)
+
     def _streams(self) -> Iterator[str]:
-        for each in self._db.rows("SELECT id, transaction_id FROM streams ORDER BY id"):
-            name = f"transaction {each['transaction_id']}" if each["transaction_id"] is not None else _OF_NO_TRANSACTION
-            self.transactions += each["transaction_id"] is not None
-            for line in self._guarded("events", self._stream, each["id"]):
+        lossy = set()
+        if self._has("losses"):
+            lossy = {row[0] for row in self._db.rows("SELECT DISTINCT transaction_id FROM losses")}
+        for stream, transaction_id in self._listed():
+            name = f"transaction {transaction_id}" if transaction_id is not None else _OF_NO_TRANSACTION
+            self.transactions += transaction_id is not None
+            is_lossy = transaction_id in lossy or (transaction_id is None and self._was_salvaged())
+            for line in self._guarded("events", self._stream, stream, is_lossy):
                 yield f"{name}: {line}"
 
-    def _stream(self, stream: int) -> Iterator[str]:
+    def _listed(self) -> list[tuple[int, str | None]]:
+        return [(row[0], row[1]) for row in self._db.rows("SELECT id, transaction_id FROM streams ORDER BY id")]
+
+    def _was_salvaged(self) -> bool:
+        return bool(self._db.number("SELECT count(*) FROM meta WHERE key = 'salvage'"))
+
+    def _stream(self, stream: int, is_lossy: bool = False) -> Iterator[str]:
+        """is_lossy: what is missing of it is noted already; only what contradicts itself is told."""
         with self._db.snapshot():
             marks = self._db.row("SELECT * FROM streams WHERE id = ?", (stream,))
             if marks is None:
@@ -192,12 +195,12 @@ class Verifier:
                 lines.append(f"table events row {row['position']}: {problem}")
         self.events += sum(item.is_there for item in items)
         yield from lines
-        yield from _marks(marks, items)
-        yield from _deliveries(marks, items)
+        yield from _marks(marks, items, is_lossy)
+        yield from _deliveries(marks, items, is_lossy)
         if marks["transaction_id"] is not None:
-            yield from _life(marks, transaction, items)
-            yield from _registers(marks, transaction, items)
-            yield from _numbers(marks, items)
+            yield from _life(marks, transaction, items, is_lossy)
+            yield from _registers(marks, transaction, items, is_lossy)
+            yield from _numbers(marks, items, is_lossy)
 
     def _has(self, table: str) -> bool:
         try:
@@ -212,22 +215,24 @@ class Verifier:
             yield f"{subject}: cannot be read: {error}"
 
 
-def _marks(marks: sqlite3.Row, items: list[_Item]) -> Iterator[str]:
+def _marks(marks: sqlite3.Row, items: list[_Item], is_lossy: bool) -> Iterator[str]:
     """How far delivery has come is one small row: it must fit what it stands for."""
     row = f"table streams row {marks['id']}"
     there = [item.position for item in items if item.is_there]
-    if not there:
+    if not there and not is_lossy:
         yield f"{row}: has no event"
+    if not items:
         return
     frozen = [item.position for item in items if item.row["has_message"]]
     waiting = sum(position > marks["settled_through"] for position in there)
     expected = {
         "first_position": items[0].position,
-        "last_position": there[-1],
-        "frozen_through": frozen[-1] if frozen else items[0].position - 1,
+        "last_position": items[-1].position,
         "waiting": waiting,
         "closed": int(bool(marks["ended"]) and not waiting),
     }
+    if not is_lossy:
+        expected["frozen_through"] = frozen[-1] if frozen else items[0].position - 1
     for column, value in expected.items():
         if marks[column] != value:
             yield f"{row}: {column} is {marks[column]}, by its events it is {value}"
@@ -235,7 +240,7 @@ def _marks(marks: sqlite3.Row, items: list[_Item]) -> Iterator[str]:
         yield f"{row}: settled_through {marks['settled_through']} is beyond its last event {marks['last_position']}"
 
 
-def _deliveries(marks: sqlite3.Row, items: list[_Item]) -> Iterator[str]:
+def _deliveries(marks: sqlite3.Row, items: list[_Item], is_lossy: bool) -> Iterator[str]:
     """What waits and what is archived is the same list, cut at one mark."""
     for item in items:
         row = f"table outcomes row {item.position}"
@@ -244,17 +249,19 @@ def _deliveries(marks: sqlite3.Row, items: list[_Item]) -> Iterator[str]:
             yield f"{row}: fate {item.fate!r} is none there is"
         elif item.fate == Fate.DROPPED and item.is_there:
             yield f"{row}: dropped, but its event is there"
-        elif not item.is_there and item.fate != Fate.DROPPED:
+        elif item.fate == Fate.LOST and item.is_there:
+            yield f"{row}: lost, but its event is there"
+        elif not item.is_there and item.fate != Fate.DROPPED and not (is_lossy and item.fate == Fate.LOST):
             yield f"{row}: {item.fate}, but its event is missing"
         elif item.is_there and item.fate in _SETTLED and not is_settled:
             yield f"{row}: {item.fate}, but the message still waits"
         elif item.fate == Fate.WAITING and is_settled:
             yield f"{row}: waiting, but it is settled"
-        elif is_settled and item.fate in (None, Fate.DELIVERED) and not item.row["has_message"]:
+        elif is_settled and item.fate in (None, Fate.DELIVERED) and not item.row["has_message"] and not is_lossy:
             yield f"table messages row {item.position}: is missing, though it was delivered"
 
 
-def _life(marks: sqlite3.Row, transaction: sqlite3.Row | None, items: list[_Item]) -> Iterator[str]:
+def _life(marks: sqlite3.Row, transaction: sqlite3.Row | None, items: list[_Item], is_lossy: bool) -> Iterator[str]:
     """One begin, at the front; one end at most, at the back."""
     events = [(item.position, item.event) for item in items if isinstance(item.event, TransactionEvent)]
     for position, event in events:
@@ -262,26 +269,30 @@ def _life(marks: sqlite3.Row, transaction: sqlite3.Row | None, items: list[_Item
             yield f"table events row {position}: tells of transaction {event.transaction_id}"
     begins = [position for position, event in events if event.kind is EventKind.STARTED]
     ends = [(position, event) for position, event in events if event.kind is EventKind.ENDED]
-    if len(begins) != 1:
+    if len(begins) > 1 or (not begins and not is_lossy):
         yield f"table events: has {len(begins)} begins{_listed(begins)}"
-    elif begins[0] != items[0].position:
+    elif begins and begins[0] != items[0].position:
         yield f"table events row {items[0].position}: is older than the begin, row {begins[0]}"
     if len(ends) > 1:
         yield f"table events: has {len(ends)} ends{_listed([position for position, _ in ends])}"
     elif ends and ends[0][0] != items[-1].position:
         yield f"table events row {items[-1].position}: is newer than the end, row {ends[0][0]}"
-    if bool(ends) != bool(marks["ended"]):
+    if bool(ends) != bool(marks["ended"]) and (ends or not is_lossy):
         yield f"table streams row {marks['id']}: {_claim(marks['ended'])}, by its events it {_claim(ends)}"
     if transaction is None:
         return
     row = f"table transactions row {transaction['number']}"
-    if bool(ends) != (transaction["ended"] is not None):
+    if bool(marks["ended"]) != (transaction["ended"] is not None):
+        yield f"{row}: {_claim(transaction['ended'])}, by its row in streams it {_claim(marks['ended'])}"
+    elif bool(ends) != (transaction["ended"] is not None) and (ends or not is_lossy):
         yield f"{row}: {_claim(transaction['ended'])}, by its events it {_claim(ends)}"
     elif ends and transaction["stopped_reason"] != ends[-1][1].stopped_reason:
         yield f"{row}: stopped_reason {transaction['stopped_reason']}, its end says {ends[-1][1].stopped_reason}"
 
 
-def _registers(marks: sqlite3.Row, transaction: sqlite3.Row | None, items: list[_Item]) -> Iterator[str]:
+def _registers(
+    marks: sqlite3.Row, transaction: sqlite3.Row | None, items: list[_Item], is_lossy: bool
+) -> Iterator[str]:
     """What was counted once is never taken back."""
     known = [
         (item.position, item.event.register_wh)
@@ -295,7 +306,7 @@ def _registers(marks: sqlite3.Row, transaction: sqlite3.Row | None, items: list[
         highest = register_wh if highest is None else max(highest, register_wh)
     if not known:
         return
-    if transaction is not None and transaction["start_register_wh"] != known[0][1]:
+    if not is_lossy and transaction is not None and transaction["start_register_wh"] != known[0][1]:
         begin_wh = transaction["start_register_wh"]
         yield f"table transactions row {transaction['number']}: start_register_wh {begin_wh}, its first event says {known[0][1]}"
     last_wh = marks["last_register_wh"]
@@ -303,7 +314,7 @@ def _registers(marks: sqlite3.Row, transaction: sqlite3.Row | None, items: list[
         yield f"table streams row {marks['id']}: last_register_wh {last_wh}, its events say {highest}"
 
 
-def _numbers(marks: sqlite3.Row, items: list[_Item]) -> Iterator[str]:
+def _numbers(marks: sqlite3.Row, items: list[_Item], is_lossy: bool) -> Iterator[str]:
     """seqNo counts from 0 over what was sent, and skips exactly what was dropped in between (E01.FR.07)."""
     expected, last = 0, -1
     for item in items:
@@ -317,23 +328,24 @@ def _numbers(marks: sqlite3.Row, items: list[_Item]) -> Iterator[str]:
             continue
         if seq_no <= last:
             yield f"{row}: seqNo {seq_no} was used before"
-        elif seq_no != expected:
+        elif seq_no != expected and not is_lossy:
             yield f"{row}: seqNo {seq_no}, {expected} would be next and no drop is noted"
         yield from (f"{row}: {problem}" for problem in _wording(marks, item))
         last = max(last, seq_no)
         expected = last + 1
-    if marks["last_seq_no"] != last:
+    if marks["last_seq_no"] != last and not (is_lossy and marks["last_seq_no"] > last):
         yield f"table streams row {marks['id']}: last_seq_no {marks['last_seq_no']}, by its messages {last}"
 
 
 def _wording(marks: sqlite3.Row, item: _Item) -> Iterator[str]:
     """A frozen message says what its row says."""
+    if item.row["action"] != "TransactionEvent":
+        return
     try:
         payload = json.loads(item.row["payload"])
     except (ValueError, TypeError):
-        yield "its payload is not JSON"
-        return
-    if not isinstance(payload, dict) or item.row["action"] != "TransactionEvent":
+        return  # told with the other bodies
+    if not isinstance(payload, dict):
         return
     if "seqNo" in payload and payload["seqNo"] != item.row["seq_no"]:
         yield f"seqNo {item.row['seq_no']}, but its payload says {payload['seqNo']}"
@@ -352,14 +364,6 @@ def _event_of(row: sqlite3.Row) -> tuple[TransactionEvent | MeterSampled | None,
     if isinstance(event, TransactionEvent) and event.kind.value != row["kind"]:
         return event, f"kind {row['kind']!r}, but it tells of {event.kind.value!r}"
     return event, ""
-
-
-def _undecodable(text: object, kind: Any) -> str:
-    try:
-        decode(text, kind)  # type: ignore[arg-type]
-    except (msgspec.MsgspecError, ValueError, TypeError) as error:
-        return f"cannot be read: {error}"
-    return ""
 
 
 def _table_in(sql: str) -> str:

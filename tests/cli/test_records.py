@@ -167,7 +167,12 @@ def test_verify_of_a_sound_database_ends_with_0_while_the_station_runs(database:
     code, out, err = records("verify")
     assert (code, err) == (0, "")
     assert out == f"OK: {database}: 3 transactions, 8 events, nothing is wrong\n"
-    assert json.loads(records("verify", "--json")[1]) == {"ok": True, "file": str(database), "violations": []}
+    assert json.loads(records("verify", "--json")[1]) == {
+        "ok": True,
+        "file": str(database),
+        "violations": [],
+        "salvageable": None,
+    }
 
 
 def test_verify_of_a_named_file_tells_one_line_each_and_ends_with_1(
@@ -196,7 +201,13 @@ def test_verify_of_a_named_file_tells_one_line_each_and_ends_with_1(
     assert other.read_bytes() == before
     other.write_bytes(before[:3072])
     code, out, err = records("verify", "old.db")
-    assert (code, out) == (1, "file: cannot be opened: database disk image is malformed\n")
+    assert code == 1
+    assert out.splitlines()[0] == "file: cannot be opened: database disk image is malformed"
+    assert out.splitlines()[1].startswith("a start of the station salvages of it: 0 transactions, 0 messages that wait")
+    other.write_bytes(bytes(1024) + before[1024:])
+    code, out, _ = records("verify", "old.db", "--json")
+    assert json.loads(out)["salvageable"] == "3 transactions, 1 of them with parts missing, 4 messages that wait"
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["old.db", "p.toml", "state"]
 
 
 def test_verify_of_nothing_or_of_something_else_is_refused(records: Run, tmp_path: Path) -> None:

@@ -93,7 +93,7 @@ def test_csv_has_one_row_a_transaction_under_the_documented_columns(database: Pa
         "stopped_reason": "EVDisconnected", "begin": "2026-01-05T06:00:00.000+00:00", "begin_certainty": "trusted",
         "end": "2026-01-05T06:01:30.500+00:00", "end_certainty": "trusted", "duration_s": "90.5", "begin_wh": "1000",
         "last_wh": "2345", "energy_wh": "1345", "last_is_stale": "True", "signed_readings": "2", "delivered": "1",
-        "waiting": "1", "gave_up": "1", "undeliverable": "0", "skipped": "0", "dropped": "0",
+        "waiting": "1", "gave_up": "1", "undeliverable": "0", "skipped": "0", "dropped": "0", "lost": "0",
     }  # fmt: skip
     assert (second["id"], second["state"], second["end"], second["token"]) == (two, "running", "", "")
     assert second["token_kind"] == "KeyCode" and "1234" not in out.replace(one, "").replace(two, "")
@@ -120,7 +120,7 @@ def test_json_has_events_samples_and_the_delivery_of_each_message(database: Path
     assert (first["begin_wh"], first["last_wh"], first["energy_wh"]) == (1000, 2345, 1345)
     assert first["sessions"] == ["s-1"] and first["records"][0]["basis"] == "cache"
     assert first["messages"] | {"dropped": 0} == {
-        "waiting": 1, "delivered": 1, "gave_up": 1, "undeliverable": 0, "skipped": 0, "dropped": 0
+        "waiting": 1, "delivered": 1, "gave_up": 1, "undeliverable": 0, "skipped": 0, "dropped": 0, "lost": 0
     }  # fmt: skip
     begun, update, end = first["events"]
     assert (begun["kind"], begun["register_wh"], begun["message"]["seq_no"]) == ("Started", 1000, 0)
@@ -218,3 +218,17 @@ def test_a_dropped_value_keeps_its_place(database: Path, export: Run) -> None:
     dropped = [each for each in transaction["events"] if each["kind"] is None]
     assert dropped and {each["delivery"]["state"] for each in dropped} == {"dropped"}
     assert transaction["messages"]["dropped"] == len(dropped)
+
+
+def test_what_can_be_read_of_a_damaged_file_is_exported_when_it_is_named(database: Path, export: Run) -> None:
+    store, one, two = filled(database)
+    store.close()
+    named = database.parents[1] / "station.db.damaged-1"
+    named.write_bytes(bytes(1024) + database.read_bytes()[1024:])
+    code, out, err = export("json", "--file", "station.db.damaged-1")
+    assert code == 0
+    assert [each["id"] for each in json.loads(out)["transactions"]] == [one, two]
+    assert err == (
+        "pilotline: station.db.damaged-1: is damaged; what can be read of it: 2 transactions, 2 messages that wait\n"
+    )
+    assert sorted(each.name for each in named.parent.iterdir()) == ["p.toml", "state", "station.db.damaged-1"]

@@ -37,6 +37,7 @@ SNAPSHOT: dict[str, Any] = {
     "board": "mock",
     "csms": {"url": "ws://127.0.0.1:9310/", "online": True, "protocol": "ocpp2.0.1", "undelivered": 0, "problem": ""},
     "clock": "trusted",
+    "database": "ok",
     "readers": ["ok", "ok"],
     "evses": [CHARGING],
 }
@@ -81,9 +82,16 @@ def test_status_without_safety_csms_meter_and_clock_says_so() -> None:
     assert max(map(len, text.splitlines())) <= 80
 
 
+def test_status_tells_of_a_damaged_database_within_80_columns() -> None:
+    lines = status.rendered({**SNAPSHOT, "database": "the database was damaged, " * 5}).splitlines()
+    assert lines[3] == "database  the database was damaged, the database was damaged, the database was"
+    assert lines[4].startswith("          damaged,") and max(map(len, lines)) <= 80
+
+
 def test_why_lists_limits_with_the_binding_one_marked_and_every_reason() -> None:
     answer = {
         "csms": "connection refused", "readers": [],
+        "database": "the database was damaged, and salvaged were 3 transactions",
         "last_token": {"evse": 1, "text": "refused: the CSMS says Blocked", "ago_s": 12},
         "evses": [
             {
@@ -111,7 +119,7 @@ def test_why_lists_limits_with_the_binding_one_marked_and_every_reason() -> None
     assert "      32.0 A  board    hardware_max_a" in text
     assert "  not charging because:\n    - limit 'profile' leaves 0 A: TxProfile 3" in text
     assert "  contactor open because:\n    - no permit" in text and text.count("Replace it") == 1
-    assert text.splitlines()[-8:] == [
+    assert text.splitlines()[-9:] == [
         "  fault weld: Contactor welded. Replace it.",
         "    once that is done: pilotline clear 1 weld",
         "  fault lock_jammed: Jammed",
@@ -119,6 +127,7 @@ def test_why_lists_limits_with_the_binding_one_marked_and_every_reason() -> None
         "  fault mains_lost: No mains",
         "",
         "CSMS: connection refused",
+        "database: the database was damaged, and salvaged were 3 transactions",
         "last token: refused: the CSMS says Blocked (12 s ago at EVSE 1)",
     ]
     assert max(map(len, text.splitlines())) <= 80

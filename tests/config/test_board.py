@@ -137,6 +137,10 @@ def test_a_tethered_board_needs_no_proximity_and_no_lock(tmp_path: Path) -> None
             ['b.toml [reader.1] port = "/dev/ttyUSB0": the port is already used by b.toml [evse.1.meter]'],
         ),
         (
+            [("[watchdog]", '[adc.two]\ntype = "ads1015"\nbus = "i2c"\naddress = 0x48\n\n[watchdog]')],
+            ["b.toml [adc.two] address = 0x48: on the bus 'i2c' it is already that of b.toml [adc.one]"],
+        ),
+        (
             [("low_channel = 1", "low_channel = 0")],
             [
                 "b.toml [evse.1.pilot_sense] low_channel = 0: the channel is already taken by b.toml [evse.1.pilot_sense] "

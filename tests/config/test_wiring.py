@@ -88,7 +88,7 @@ RULES = {
         [("[bus.i2c]", '[bus.more]\ntype = "gpiochip"\n\n[bus.i2c]'), moved(16, 'gpio = "more"')],
         ["b.toml [mains] pin = 16: GPIO16 is EVSE 1 contactor K1 (b.toml [evse.1.contactor] pin); take another line: GPIO9, 10, 11, 13, 4, 6, 7, 8 are free"],
     ),
-    "one I2C address": ([("[mains]", '[adc.more]\ntype = "ads1115"\nbus = "i2c"\naddress = 0x48\n\n[mains]')], ["b.toml [adc.more] address = 0x48: is that of b.toml [adc.one] on the same bus"]),
+    "one I2C address": ([("[mains]", '[adc.more]\ntype = "ads1115"\nbus = "i2c"\naddress = 0x48\n\n[mains]')], ["b.toml [adc.more] address = 0x48: on the bus 'i2c' it is already that of b.toml [adc.one]"]),
     "another chip": ([("[bus.i2c]", '[bus.more]\ntype = "gpiochip"\nchip_label = "mcp23017"\n\n[bus.i2c]'), moved(16, 'gpio = "more"')], []),
     "free": ([moved(6)], []),
     "PWM line of another channel": (

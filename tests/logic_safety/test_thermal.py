@@ -56,7 +56,7 @@ def test_a_reading_that_no_enclosure_has_is_none(reading_c: float) -> None:
 def test_a_silent_sensor_is_lost_after_10_s_and_found_again() -> None:
     thermal = Thermal(0.0)
     thermal.sampled(25.0, float("-inf"), 9.9)
-    assert not thermal.is_lost and thermal.deadline() == 10.0
+    assert not thermal.is_lost and thermal.deadline(9.9) == 10.0 and thermal.deadline(0.0) is None
     thermal.sampled(25.0, float("-inf"), 10.0)
     assert thermal.is_lost
     thermal.sampled(25.0, 12.0, 12.0)

@@ -53,7 +53,7 @@ def test_killed_writer_again_and_again_keeps_every_promise(tmp_path: Path) -> No
     for seed in range(24):
         kept += run_and_kill(path, seed, random.uniform(0.0, 0.15), promises)
         store = open_store(path)
-        assert store.set_aside is None
+        assert store.salvage is None
         promises.check(store)
         store.close()
         assert list(Verifier(path).violations()) == []
@@ -141,7 +141,7 @@ def test_power_cut_at_any_log_frame_leaves_exactly_the_last_whole_commit(tmp_pat
         if not expected:
             continue  # cut while the schema was being made: see the next test
         reopened = open_store(cut / "store.sqlite", clock)
-        assert reopened.set_aside is None
+        assert reopened.salvage is None
         reopened.close()
         assert content(cut / "store.sqlite") == expected[-1]
         assert list(Verifier(cut / "store.sqlite").violations()) == []
@@ -151,7 +151,7 @@ def test_power_cut_while_the_schema_is_made_opens_as_new(tmp_path: Path) -> None
     path = tmp_path / "live" / "store.sqlite"
     store = open_store(path)
     wal, base = path.with_name("store.sqlite-wal").read_bytes(), path.read_bytes()
-    assert store.set_aside is None
+    assert store.salvage is None
     for size in range(0, len(wal), 1048):
         cut = tmp_path / "cut"
         shutil.rmtree(cut, ignore_errors=True)
@@ -159,7 +159,7 @@ def test_power_cut_while_the_schema_is_made_opens_as_new(tmp_path: Path) -> None
         (cut / "store.sqlite").write_bytes(base)
         (cut / "store.sqlite-wal").write_bytes(wal[:size])
         reopened = open_store(cut / "store.sqlite")
-        assert reopened.set_aside is None
+        assert reopened.salvage is None
         begin(reopened, HandClock())
         reopened.close()
         open_store(cut / "store.sqlite").close()

@@ -77,7 +77,7 @@ def check(cut: Cut, lines: Sequence[str]) -> None:
         store = open_store(path, durable=False)  # nobody cuts the power of this one
         try:
             # Before the first promise a database that was half made may be set aside; it held nothing.
-            assert store.set_aside is None or not cut.promised
+            assert store.salvage is None or not cut.promised
             with closing(sqlite3.connect(path)) as reader:
                 assert reader.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
                 assert reader.execute("PRAGMA user_version").fetchone()[0] == len(MIGRATIONS)

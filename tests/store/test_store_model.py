@@ -131,7 +131,7 @@ class StoreLife(RuleBasedStateMachine):
             seq_no = self.store.next_seq_no(entry.transaction_id)
             assert seq_no == self.model.next_seq[entry.transaction_id]
             self.model.next_seq[entry.transaction_id] += 1
-        frozen = Frozen(V201, "A", json.dumps(text), seq_no)
+        frozen = Frozen(V201, "A", json.dumps({"t": text}), seq_no)
         self.store.freeze(self.position_of(entry), frozen)
         self.model.waiting[self.model.waiting.index(entry)] = replace(entry, frozen=frozen)
         self.commit()

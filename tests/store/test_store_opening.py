@@ -29,7 +29,7 @@ def test_new_store_is_durable_small_paged_and_marked_as_ours(tmp_path: Path) -> 
     assert [other.execute(f"PRAGMA {name}").fetchone()[0] for name in ("journal_mode", "page_size")] == ["wal", 1024]
     assert other.execute("PRAGMA application_id").fetchone()[0] == APPLICATION_ID
     assert other.execute("PRAGMA user_version").fetchone()[0] == len(MIGRATIONS)
-    assert store.set_aside is None
+    assert store.salvage is None
 
 
 def test_directory_that_cannot_be_made_is_told_in_one_line(tmp_path: Path) -> None:
@@ -96,12 +96,12 @@ def test_damaged_database_is_set_aside_whole_and_a_new_one_begun(path: Path, kin
     }[kind]
     path.write_bytes(damaged)
     store = open_store(path)
-    assert store.set_aside == path.with_name("store.sqlite.damaged-1")
-    assert store.set_aside.read_bytes() == damaged
-    assert store.queued_count() == 0
+    aside = path.with_name("store.sqlite.damaged-1")
+    assert store.salvage is not None and store.salvage.source == str(aside)
+    assert aside.read_bytes() == damaged
     begin(store, HandClock())
     store.close()
-    assert open_store(path).set_aside is None
+    assert open_store(path).salvage is None
 
 
 def zero_root(path: Path, table: str) -> None:
@@ -117,7 +117,7 @@ def zero_root(path: Path, table: str) -> None:
 def test_damage_in_what_changes_is_found_at_opening_however_large_the_database(path: Path, table: str) -> None:
     filled(path)
     zero_root(path, table)
-    assert open_store(path, check_bytes=0).set_aside is not None
+    assert open_store(path, check_bytes=0).salvage is not None
 
 
 @pytest.mark.parametrize("table", ["events", "messages"])
@@ -125,15 +125,15 @@ def test_damage_in_a_large_archive_is_told_when_met_and_found_at_the_next_openin
     filled(path)
     zero_root(path, table)
     store = open_store(path, check_bytes=0)
-    assert store.set_aside is None
+    assert store.salvage is None
     with pytest.raises(StoreError, match=r"store.sqlite: .*malformed; at the next start all of it is checked"):
         list(store.archive())
     store.close()
     again = open_store(path, check_bytes=0)
-    assert again.set_aside is not None
+    assert again.salvage is not None
     begin(again, HandClock())
     again.close()
-    assert open_store(path, check_bytes=0).set_aside is None
+    assert open_store(path, check_bytes=0).salvage is None
     assert [each.name for each in path.parent.iterdir() if "suspect" in each.name] == []
 
 
@@ -141,7 +141,7 @@ def test_suspicion_that_was_wrong_is_dropped(path: Path) -> None:
     filled(path)
     path.with_name("store.sqlite.suspect").touch()
     store = open_store(path, check_bytes=0)
-    assert store.set_aside is None and store.queued_count() == 60
+    assert store.salvage is None and store.queued_count() == 60
     assert not path.with_name("store.sqlite.suspect").exists()
 
 
@@ -149,7 +149,8 @@ def test_second_damaged_database_does_not_overwrite_the_first(path: Path) -> Non
     for number in (1, 2):
         filled(path)
         path.write_bytes(bytes(1024) + path.read_bytes()[1024:])
-        assert open_store(path).set_aside == path.with_name(f"store.sqlite.damaged-{number}")
+        found = open_store(path).salvage
+        assert found is not None and found.source == str(path.with_name(f"store.sqlite.damaged-{number}"))
         path.unlink()
 
 

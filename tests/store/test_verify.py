@@ -103,7 +103,7 @@ WRONG: dict[str, SQL] = {
     ),
     "end forgotten in transactions": (
         "UPDATE transactions SET ended = NULL WHERE id = '{one}'",
-        "transaction {one}: table transactions row 1: runs, by its events it has ended",
+        "transaction {one}: table transactions row 1: runs, by its row in streams it has ended",
     ),
     "end forgotten in streams": (
         "UPDATE streams SET ended = 0 WHERE transaction_id = '{one}'",
