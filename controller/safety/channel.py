@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from controller.hal import DeviceError, LockMotion, MirrorReading, plateaus_of
 from controller.logic.evse import Measurements, PilotOutput
@@ -23,7 +24,8 @@ _FRESH_S = 10.0
 
 
 def level(holds: bool) -> Level:
-    return Level.YES if holds else Level.NO
+    """Return what a port said; UNKNOWN for what is neither True nor False, as of a driver that forgets to return."""
+    return Level.YES if holds is True else Level.NO if holds is False else Level.UNKNOWN
 
 
 class EvseChannel:
@@ -208,23 +210,24 @@ class EvseChannel:
         """Open, stop advertising, let the lock rest: each whatever became of the others. Nothing is assumed written."""
         self._contactor = self._pilot = self._motion = self._rcd_test = None
         ports = self.ports
-        self.could_open = False
+        self.could_open = self._tried(lambda: ports.contactor.command(False, self.machine.outputs.phases))
+        self._tried(ports.pilot_driver.steady_high)
+        if ports.lock is not None:
+            self._tried(partial(ports.lock.drive, LockMotion.REST))
+        if ports.residual is not None and self.config.has_rcd_test:
+            self._tried(partial(ports.residual.test, False))
+
+    def _tried(self, write: Callable[[], None]) -> bool:
+        """Write, whatever comes of it; return whether it succeeded."""
         try:
-            ports.contactor.command(False, self.machine.outputs.phases)
-            self.could_open = True
+            write()
         except DeviceError as error:
             self._failed(error)
-        try:
-            ports.pilot_driver.steady_high()
-        except DeviceError as error:
-            self._failed(error)
-        try:
-            if ports.lock is not None:
-                ports.lock.drive(LockMotion.REST)
-            if ports.residual is not None and self.config.has_rcd_test:
-                ports.residual.test(False)
-        except DeviceError as error:
-            self._failed(error)
+        except Exception as error:  # noqa: BLE001 - the others are still to be made safe
+            self._failed(DeviceError("a driver", f"raised {type(error).__name__}: {error}"))
+        else:
+            return True
+        return False
 
     def _failed(self, error: DeviceError) -> None:
         self.device_errors += 1

@@ -313,3 +313,33 @@ def test_a_quiet_evse_needs_no_passes_when_driven_by_deadlines() -> None:
     before = world.supervisor.passes
     world.run(3600.0)
     assert world.supervisor.passes == before and world.supervisor.deadline() is None
+
+
+def test_making_safe_goes_on_whatever_a_driver_raises() -> None:
+    world = World(evses=1)
+    world.charge()
+    for port in ("contactor", "pilot_driver", "lock"):
+        world.failing[port].error = lambda: ValueError("somebody else's driver")
+    world.fail("contactor", "command")
+    world.fail("pilot_driver", "steady_high")
+    world.fail("lock", "drive")
+    for failing in world.failing.values():
+        failing.calls.clear()
+    channel = world.supervisor.channels[1]
+    channel.make_safe()
+    assert [name for port in ("contactor", "pilot_driver", "lock") for name, _ in world.failing[port].calls] == [
+        "command",
+        "steady_high",
+        "drive",
+    ]
+    assert not channel.could_open and "ValueError: somebody else's driver" in str(channel.last_error)
+
+
+@pytest.mark.parametrize(("port", "method"), [("estop", "is_active"), ("mains", "is_active"), ("lock", "is_locked")])
+@pytest.mark.parametrize("answer", [None, 0, 1, "off"])
+def test_an_input_that_says_neither_yes_nor_no_opens(port: str, method: str, answer: object) -> None:
+    world = World(evses=1)
+    world.charge()
+    setattr(world.failing[port].port, method, lambda: answer)
+    assert world.run(1.0, lambda: not world.commanded())
+    assert "input_unreadable" in world.facts().faults
