@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+import termios
+import time
 import tty
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -115,7 +118,15 @@ class Line:
         self.path.unlink()
 
     def send(self, data: bytes) -> None:
+        """Return once all of it has come: a terminal's other end gets it by and by."""
+        wanted = self._pending() + len(data)
         os.write(self._master, data)
+        deadline = time.monotonic() + 5.0
+        while self._pending() < wanted and time.monotonic() < deadline:
+            time.sleep(0.0005)
+
+    def _pending(self) -> int:
+        return int.from_bytes(fcntl.ioctl(self._slave, termios.FIONREAD, bytes(4)), "little")
 
     def tell(self, state: str, low: str = "U") -> None:
         self.sequence += 1
