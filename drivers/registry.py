@@ -25,6 +25,7 @@ from controller.hal.settings import undeclared
 if TYPE_CHECKING:
     from drivers.bus import Buses
 
+_CO_COROUTINE = 0x80  # of a code object's flags
 ENTRY_POINT_GROUP = "pilotline.drivers"
 
 _BUILT_IN: Mapping[str, Mapping[str, str]] = {
@@ -153,7 +154,22 @@ def build(section: Section, buses: Buses) -> Any:
         if missing:
             problem = f"{named(section.family, section.type)} has no {_listed(missing)}"
             raise DeviceError(section.where, problem, _ASK_AUTHOR)
+        waits = [
+            name
+            for name, of_port in vars(port).items()
+            if _is_async(getattr(driver, name, None)) and not _is_async(of_port)
+        ]
+        if waits:
+            what = f"has an async {_listed(waits)}: the safety loop calls it, and cannot wait"
+            problem = f"{named(section.family, section.type)} {what}"
+            raise DeviceError(section.where, problem, _ASK_AUTHOR)
     return driver
+
+
+def _is_async(function: object) -> bool:
+    """As inspect.iscoroutinefunction, which is a large module for a small question."""
+    code = getattr(getattr(function, "__func__", function), "__code__", None)
+    return code is not None and bool(code.co_flags & _CO_COROUTINE)
 
 
 # --- drivers of third parties --------------------------------------------------------------------------------------------

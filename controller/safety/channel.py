@@ -4,8 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from typing import TypeVar
 
-from controller.hal import DeviceError, LockMotion, MirrorReading, plateaus_of
+from controller.hal import (
+    DeviceError,
+    LockMotion,
+    MirrorReading,
+    PhaseReading,
+    PilotDecoded,
+    PilotReading,
+    ProximityReading,
+    TemperatureReading,
+    plateaus_of,
+)
 from controller.logic.evse import Measurements, PilotOutput
 from controller.logic.inputs import Inputs, Level, Mirror
 from controller.logic.invariants import Breach, Monitor, TracePoint, Watched
@@ -21,11 +32,26 @@ _MIRRORS = {
 }
 _MOTIONS = {Motion.LOCK: LockMotion.LOCK, Motion.UNLOCK: LockMotion.UNLOCK, Motion.REST: LockMotion.REST}
 _FRESH_S = 10.0
+_R = TypeVar("_R")
 
 
 def level(holds: bool) -> Level:
     """Return what a port said; UNKNOWN for what is neither True nor False, as of a driver that forgets to return."""
     return Level.YES if holds is True else Level.NO if holds is False else Level.UNKNOWN
+
+
+_OTHER = {Level.YES: Level.NO, Level.NO: Level.YES, Level.UNKNOWN: Level.UNKNOWN}
+
+
+def given(port: object, reading: _R, kind: type[_R] | tuple[type, ...]) -> _R:
+    """Return what a port gave. Raises DeviceError where that is something else: nothing is known then."""
+    if isinstance(reading, kind):
+        return reading
+    kinds = kind if isinstance(kind, tuple) else (kind,)
+    wanted = " or ".join(each.__name__ for each in kinds)
+    raise DeviceError(
+        type(port).__name__, f"gave a {type(reading).__name__}, which is no {wanted}", "ask the driver's author"
+    )
 
 
 class EvseChannel:
@@ -108,12 +134,13 @@ class EvseChannel:
     def _read_ground(self) -> None:
         ground = self.ports.ground
         if ground is not None:
-            self.inputs.ground_lost = self._level(lambda: not ground.is_active())
+            self.inputs.ground_lost = _OTHER[self._level(ground.is_active)]
 
     def _read_analogue(self) -> None:
         inputs, ports = self.inputs, self.ports
         try:
-            reading = plateaus_of(ports.pilot_sense.collect())
+            seen = given(ports.pilot_sense, ports.pilot_sense.collect(), (PilotReading, PilotDecoded))
+            reading = plateaus_of(seen)
             inputs.high_v, inputs.high_at_s, inputs.duty_pct = reading.high_v, reading.high_at_s, reading.duty_pct
             if reading.low_v is not None:  # where it was not looked at, what was seen last grows old
                 inputs.low_v, inputs.low_at_s = reading.low_v, reading.low_at_s
@@ -121,19 +148,19 @@ class EvseChannel:
             self._failed(error)
         if ports.proximity is not None:
             try:
-                proximity = ports.proximity.read()
+                proximity = given(ports.proximity, ports.proximity.read(), ProximityReading)
                 inputs.proximity_ohm, inputs.proximity_at_s = proximity.resistance_ohm, proximity.at_s
             except DeviceError as error:
                 self._failed(error)
         if ports.temperature is not None:
             try:
-                warmth = ports.temperature.read()
+                warmth = given(ports.temperature, ports.temperature.read(), TemperatureReading)
                 inputs.temperature_c, inputs.temperature_at_s = warmth.temperature_c, warmth.at_s
             except DeviceError as error:
                 self._failed(error)
         if ports.phase_sense is not None:
             try:
-                phases = ports.phase_sense.read()
+                phases = given(ports.phase_sense, ports.phase_sense.read(), PhaseReading)
                 inputs.current_a, inputs.voltage_v, inputs.phases_at_s = phases.current_a, phases.voltage_v, phases.at_s
                 self._drew(phases.current_a, phases.at_s)
             except DeviceError as error:

@@ -81,6 +81,8 @@ class ThreeArguments(Fine):
     def __init__(self): ...
 class Half(Fine):
     is_active = property()
+class Waits(Fine):
+    async def is_active(self): return False
 """
 
 
@@ -126,6 +128,7 @@ def test_a_stranger_s_driver_that_cannot_be_asked_for_settings_is_named(stranger
         ("boom", r"failed: KeyError: 'oops' at strange_drivers.py line 30 \(tell its author\)$"),
         ("threearguments", "failed: TypeError: .*positional argument"),
         ("half", r"has no is_active \(tell its author\)$"),
+        ("waits", r"has an async is_active: the safety loop calls it, and cannot wait \(tell its author\)$"),
     ],
 )
 def test_a_stranger_s_driver_that_cannot_be_made_is_an_error_of_its_section(

@@ -343,3 +343,24 @@ def test_an_input_that_says_neither_yes_nor_no_opens(port: str, method: str, ans
     setattr(world.failing[port].port, method, lambda: answer)
     assert world.run(1.0, lambda: not world.commanded())
     assert "input_unreadable" in world.facts().faults
+
+
+@pytest.mark.parametrize(
+    ("port", "method", "fault"),
+    [
+        ("pilot_sense", "collect", "pilot_unread"),
+        ("temperature", "read", "temperature_lost"),
+        ("ground", "is_active", "ground_lost"),
+    ],
+)
+@pytest.mark.parametrize("answer", [None, 25.0, "C"])
+def test_a_reading_that_is_none_of_its_port_is_nothing_known(
+    port: str, method: str, fault: str, answer: object
+) -> None:
+    world = World(evses=1, has_temperature=True, earth_monitor=True)
+    world.charge()
+    setattr(world.failing[port].port, method, lambda: answer)
+    assert world.run(30.0, lambda: not world.commanded())
+    assert {fault, "input_unreadable"} & set(world.facts().faults)
+    if port != "ground":
+        assert f"gave a {type(answer).__name__}, which is no " in str(world.supervisor.channels[1].last_error)
