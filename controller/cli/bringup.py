@@ -122,8 +122,9 @@ class Technician:
 def rendered(finding: Finding) -> str:
     """Return a finding as text of 80 columns; what to check follows below."""
     mark = {Verdict.PASSED: "ok", Verdict.FAILED: "FAILED"}.get(finding.verdict, finding.verdict)
-    lines = wrap(finding.measured, 45, subsequent_indent=" " * 33, break_on_hyphens=False) or [""]
-    head = f"  {mark:<9} {finding.step:<20} {lines[0]}"
+    place = " " * 33
+    lines = wrap(finding.measured, 78, initial_indent=place, subsequent_indent=place, break_on_hyphens=False) or [""]
+    head = f"  {mark:<9} {finding.step:<20} {lines[0].strip()}"
     more = lines[1:]
     if finding.is_bad:
         more += wrap(f"expected: {finding.expected}", 78, initial_indent="    ", subsequent_indent="    ")

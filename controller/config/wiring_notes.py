@@ -21,6 +21,7 @@ def wiring_notes(board: BoardConfig) -> list[str]:
     return [*_missing(board), *_line_notes(uses), *_port_notes(sections), *_unit_notes(sections)]
 
 
+HEADER_I2C = "/dev/i2c-1"
 # What the shipped systemd units do not let in by themselves: family and type (None: any) -> the drop-in that does.
 DROP_INS: tuple[tuple[str, str | None, str], ...] = (
     ("pilot_sense", "sar_burst", "safety-spi.conf"),
@@ -71,6 +72,11 @@ def _line_notes(uses: list[Use]) -> Iterator[str]:
 
 def _port_notes(sections: Iterable[DeviceSection]) -> Iterator[str]:
     for section in sections:
+        path = str(getattr(section.settings, "path", ""))
+        if path.startswith("/dev/i2c-") and path != HEADER_I2C:
+            bus = path.removeprefix("/dev/i2c-")
+            line = f"dtoverlay=i2c-gpio,bus={bus},i2c_gpio_sda=6,i2c_gpio_scl=7"
+            yield f"{section.where} path = {shown(path)}: config.txt has to make that bus, as by {line}; its lines are not checked here"
         port = str(getattr(section.settings, "port", ""))
         if port == "/dev/serial0":
             yield f"{section.where} port = {shown(port)}: on a Pi 5 it is the debug connector, not the header, without dtparam=uart0_console"

@@ -371,3 +371,10 @@ def test_a_front_end_that_the_units_do_not_let_in_is_a_note() -> None:
 
 def test_a_simulated_board_has_no_notes() -> None:
     assert wiring_notes(load_board("mock", RUN)) == []
+
+
+def test_a_bus_that_config_txt_has_to_make_is_a_note(tmp_path: Path) -> None:
+    panel = '[bus.panel]\ntype = "smbus"\npath = "/dev/i2c-3"\n\n[watchdog]'
+    notes = [line.replace(f"{tmp_path}/", "") for line in wiring_notes(load(tmp_path, ("[watchdog]", panel)))]
+    (note,) = [line for line in notes if "/dev/i2c-3" in line]
+    assert note.startswith("b.toml [bus.panel]") and "dtoverlay=i2c-gpio,bus=3,i2c_gpio_sda=6,i2c_gpio_scl=7" in note
