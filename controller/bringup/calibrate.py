@@ -9,8 +9,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import os
-import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -29,6 +27,7 @@ from controller.config.reader import read_toml
 from controller.exits import CommandFailed, ExitCode
 from controller.hal import DeviceError
 from controller.safety.ports import BoardPorts, EvsePorts
+from controller.whole_file import whole_file
 from controller.wiring_safety import build_safety
 
 
@@ -148,15 +147,5 @@ def _write(path: Path, board: BoardConfig, serial: str, found: Mapping[int, Scal
     lines += [f"board = {json.dumps(board.name)}", f"serial = {json.dumps(serial)}"]
     for name, values in sorted(kept.items()):
         lines += ["", f"[evse.{name}]", *(f"{key} = {json.dumps(value)}" for key, value in values.items())]
-    with tempfile.NamedTemporaryFile(
-        "w", dir=path.parent, prefix=".calibration.", delete=False, encoding="utf-8"
-    ) as file:
-        try:
-            file.write("\n".join(lines) + "\n")
-            file.flush()
-            os.fchmod(file.fileno(), 0o644)  # no secret: both processes read it
-            os.fsync(file.fileno())
-            Path(file.name).replace(path)
-        except BaseException:
-            Path(file.name).unlink(missing_ok=True)
-            raise
+    with whole_file(path, 0o644) as file:  # no secret: both processes read it
+        file.write("\n".join(lines) + "\n")

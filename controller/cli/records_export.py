@@ -7,9 +7,7 @@ import base64
 import csv
 import io
 import json
-import os
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +17,7 @@ from controller import __version__
 from controller.cli.options import Commands, add_config, command, station_of
 from controller.cli.records_file import add_choice, choice_of, moment, opened
 from controller.exits import CommandFailed, ExitCode
+from controller.whole_file import whole_file
 
 if TYPE_CHECKING:
     from controller.logic.records import MeterSampled, TransactionEvent
@@ -81,20 +80,10 @@ def _output(path: Path | None) -> Iterator[TextIO]:
         yield sys.stdout
         return
     try:
-        descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)  # readable by its owner alone
+        with whole_file(path) as file:  # readable by its owner alone
+            yield file
     except OSError as error:
         raise CommandFailed(f"{path}: cannot be written: {(error.strerror or str(error)).lower()}") from error
-    try:
-        with open(descriptor, "w", encoding="utf-8", newline="") as file:
-            yield file
-            file.flush()
-            os.fsync(descriptor)
-        Path(name).replace(path)
-    except BaseException as error:
-        Path(name).unlink(missing_ok=True)
-        if isinstance(error, OSError):
-            raise CommandFailed(f"{path}: cannot be written: {(error.strerror or str(error)).lower()}") from error
-        raise
 
 
 # ── csv ─────────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -27,6 +27,7 @@ LAYERS: Mapping[str, frozenset[str]] = {
         "controller.notify": "",
         "controller.exits": "",
         "controller.signals": "",
+        "controller.whole_file": "",
         "controller.diagnostics": "controller controller.logic",
         "controller.config": "controller controller.hal controller.logic drivers.registry",
         "controller.wiring_safety": (
@@ -60,12 +61,12 @@ LAYERS: Mapping[str, frozenset[str]] = {
         ),
         "controller.bringup": (
             "controller controller.child controller.clock controller.config controller.exits controller.hal controller.local "
-            "controller.logic controller.safety controller.store controller.wiring_safety controller.wiring_station"
+            "controller.logic controller.safety controller.store controller.whole_file controller.wiring_safety controller.wiring_station"
         ),
         "controller.provision": "controller.config controller.exits",
         "controller.cli": (
             "drivers.registry controller.provision controller controller.hal controller.wiring_meter controller.wiring_reader controller.bringup controller.child controller.config controller.diagnostics controller.exits controller.local "
-            "controller.logic controller.ocpp controller.run controller.safe_outputs controller.store controller.streams"
+            "controller.logic controller.ocpp controller.run controller.safe_outputs controller.store controller.streams controller.whole_file"
         ),
         "drivers": "controller.hal controller.logic",
         "hil": "controller drivers",
