@@ -47,15 +47,7 @@ CONNECTOR_A: Mapping[str, tuple[int, int]] = {
 
 def check_wiring(devices: list[DeviceSection], period_ms: int, mistakes: Mistakes) -> None:
     """Note every mistake between these devices and the hardware they are on."""
-    rules = (
-        _shared_lines,
-        _pwm_channels,
-        _fixed_pull_ups,
-        _broken_wires,
-        _ranges,
-        _selects,
-        _parities,
-    )
+    rules = (_shared_lines, _pwm_channels, _fixed_pull_ups, _broken_wires, _ranges, _selects, _parities)
     for rule in rules:
         mistakes.lines += rule(devices)
     mistakes.lines += check_pass_time(devices, period_ms)

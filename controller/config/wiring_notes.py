@@ -11,16 +11,6 @@ from controller.config.reader import shown
 if TYPE_CHECKING:
     from controller.config.board import BoardConfig, DeviceSection
 
-
-def wiring_notes(board: BoardConfig) -> list[str]:
-    """Return what to know of a board of real lines that its file cannot settle: one line each."""
-    sections = sections_of(board)
-    if not any(is_header(section) for section in sections):
-        return []
-    uses = uses_of(sections)
-    return [*_missing(board), *_line_notes(uses), *_port_notes(sections), *_unit_notes(sections)]
-
-
 HEADER_I2C = "/dev/i2c-1"
 # What the shipped systemd units do not let in by themselves: family and type (None: any) -> the drop-in that does.
 DROP_INS: tuple[tuple[str, str | None, str], ...] = (
@@ -30,6 +20,15 @@ DROP_INS: tuple[tuple[str, str | None, str], ...] = (
     ("indicator", None, "station-panel.conf"),
     ("reader", "keyboard", "station-keyboard.conf"),
 )
+
+
+def wiring_notes(board: BoardConfig) -> list[str]:
+    """Return what to know of a board of real lines that its file cannot settle: one line each."""
+    sections = sections_of(board)
+    if not any(is_header(section) for section in sections):
+        return []
+    uses = uses_of(sections)
+    return [*_missing(board), *_line_notes(uses), *_port_notes(sections), *_unit_notes(sections)]
 
 
 def _unit_notes(sections: Iterable[DeviceSection]) -> Iterator[str]:

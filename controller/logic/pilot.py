@@ -73,9 +73,8 @@ DROWSY_S = 30.0  # offered current for so long without asking
 WAKE_S = 4.0
 AFTER_WAKING_S = 0.750
 MAINS_GONE_S = 0.500  # a flicker opens, but lets no cable go
-PWM_DEAD_V = (
-    -1.2
-)  # a low plateau above this is none at all: a held one rests at 0 V; without a diode it is -2.4 V at the most
+# A low plateau above this is none at all: a held one rests at 0 V; without a diode it is -2.4 V at the most.
+PWM_DEAD_V = -1.2
 
 
 class Supply(Enum):

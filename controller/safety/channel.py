@@ -40,7 +40,7 @@ def level(holds: bool) -> Level:
     return Level.YES if holds is True else Level.NO if holds is False else Level.UNKNOWN
 
 
-_OTHER = {Level.YES: Level.NO, Level.NO: Level.YES, Level.UNKNOWN: Level.UNKNOWN}
+OTHER = {Level.YES: Level.NO, Level.NO: Level.YES, Level.UNKNOWN: Level.UNKNOWN}
 
 
 def given(port: object, reading: _R, kind: type[_R] | tuple[type, ...]) -> _R:
@@ -134,7 +134,7 @@ class EvseChannel:
     def _read_ground(self) -> None:
         ground = self.ports.ground
         if ground is not None:
-            self.inputs.ground_lost = _OTHER[self._level(ground.is_active)]
+            self.inputs.ground_lost = OTHER[self._level(ground.is_active)]
 
     def _read_analogue(self) -> None:
         inputs, ports = self.inputs, self.ports

@@ -22,7 +22,7 @@ from controller.logic.evse import (
 )
 from controller.logic.inputs import Level
 from controller.logic.invariants import Breach
-from controller.safety.channel import EvseChannel, level
+from controller.safety.channel import OTHER, EvseChannel, level
 from controller.safety.latches import Latches
 from controller.safety.ports import BoardPorts, EvsePorts
 
@@ -151,9 +151,7 @@ class SafetySupervisor:
             channel.begin()
         estop = self._digital(self._board.estop)
         mains = self._digital(self._board.mains)
-        absent = mains if mains is Level.UNKNOWN else level(mains is Level.NO)
-        if self._board.mains is None:
-            absent = Level.NO
+        absent = Level.NO if self._board.mains is None else OTHER[mains]
         limit = self._digital(self._board.limit)
         for channel in channels:
             channel.read(estop, absent, limit)

@@ -9,7 +9,26 @@ from typing import TYPE_CHECKING
 from controller.hal import DeviceError, DeviceGone
 
 if TYPE_CHECKING:
-    from drivers.bus import GpioChip, GpioPin
+    from drivers.bus import Edge, GpioChip, GpioPin
+
+
+class _LetGo:
+    """In the place of a pin that was closed."""
+
+    def read(self) -> bool:
+        raise OSError(errno.EBADF, "the line was let go of")
+
+    def write(self, high: bool) -> None:
+        raise OSError(errno.EBADF, "the line was let go of")
+
+    def edges(self) -> list[Edge]:
+        raise OSError(errno.EBADF, "the line was let go of")
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+_LET_GO: GpioPin = _LetGo()
 
 
 class OutputLine:
@@ -17,7 +36,7 @@ class OutputLine:
 
     def __init__(self, chip: GpioChip, pin: int, where: str) -> None:
         self._device_name = f"GPIO{pin} of {where}"
-        self._pin: GpioPin | None = _opened(self._device_name, lambda: chip.output(pin))
+        self._pin = _opened(self._device_name, lambda: chip.output(pin))
         self._is_high = False
 
     @property
@@ -28,18 +47,18 @@ class OutputLine:
     def set(self, high: bool) -> None:
         """Drive the line. Writes every time: a level that something else disturbed is restored by the next pass."""
         try:
-            _held(self._pin).write(high)
+            self._pin.write(high)
         except OSError as error:
             raise DeviceError(self._device_name, f"cannot be driven: {error}") from error
         self._is_high = high
 
     def release(self) -> None:
         """Drive low and let go of the line."""
-        if self._pin is not None:
+        if self._pin is not _LET_GO:
             try:
                 self.set(False)
             finally:
-                pin, self._pin = self._pin, None
+                pin, self._pin = self._pin, _LET_GO
                 pin.close()
 
 
@@ -50,13 +69,13 @@ class InputLine:
         self, chip: GpioChip, pin: int, where: str, *, active_low: bool, pull: str, edges: bool = False
     ) -> None:
         self._device_name = f"GPIO{pin} of {where}"
-        self._pin: GpioPin | None = _opened(self._device_name, lambda: chip.input(pin, pull, edges=edges))
+        self._pin = _opened(self._device_name, lambda: chip.input(pin, pull, edges=edges))
         self._active_low = active_low
 
     def is_active(self) -> bool:
         """Read the line. Raises DeviceError."""
         try:
-            return _held(self._pin).read() is not self._active_low
+            return self._pin.read() is not self._active_low
         except OSError as error:
             raise DeviceError(self._device_name, f"cannot be read: {error}") from error
 
@@ -66,20 +85,13 @@ class InputLine:
         Raises DeviceError; also where there were more than the kernel keeps, which are lost then.
         """
         try:
-            return [(edge.is_high is not self._active_low, edge.at_s) for edge in _held(self._pin).edges()]
+            return [(edge.is_high is not self._active_low, edge.at_s) for edge in self._pin.edges()]
         except OSError as error:
             raise DeviceError(self._device_name, f"cannot be watched: {error}", "its wire and its pull") from error
 
     def release(self) -> None:
-        if self._pin is not None:
-            pin, self._pin = self._pin, None
-            pin.close()
-
-
-def _held(pin: GpioPin | None) -> GpioPin:
-    if pin is None:
-        raise OSError(errno.EBADF, "the line was let go of")
-    return pin
+        pin, self._pin = self._pin, _LET_GO
+        pin.close()
 
 
 def _opened(name: str, make: Callable[[], GpioPin]) -> GpioPin:

@@ -183,11 +183,9 @@ class _Lives:
             Driver(world, evse, Dice(seed, f"driver {evse}"), operator, self._note) for evse in world.plant.evses
         ]
         await world.sleep(10)
-        around = [
-            asyncio.create_task(each.run())
-            for each in (operator, trouble)
-            if each is not operator or OPERATOR not in without
-        ]
+        around = [asyncio.create_task(trouble.run())]
+        if OPERATOR not in without:
+            around.insert(0, asyncio.create_task(operator.run()))
         for task in around:
             task.add_done_callback(self._fail_if_failed)
         await world.watch(_all(*(self._visits(driver) for driver in drivers)))

@@ -11,7 +11,7 @@ import logging
 import re
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from controller.logic import plateau
@@ -52,8 +52,6 @@ def _bills_too_much(patch: Patch) -> None:
 
 
 def _scaled(self: MeterWatch) -> Any:
-    from dataclasses import replace
-
     latest = self.__dict__.get("_true_latest")
     return None if latest is None else replace(latest, energy_import_wh=latest.energy_import_wh * 51 // 50)
 
