@@ -19,6 +19,10 @@ class Clock(Protocol):
     @property
     def boot_id(self) -> str: ...
 
+    @property
+    def longest_nap_s(self) -> float:
+        """Nobody may sleep longer than this by the wall clock: others may step it, unseen."""
+
     def monotonic(self) -> float: ...
 
     def now(self) -> Stamp: ...
@@ -26,9 +30,14 @@ class Clock(Protocol):
     def set_wall(self, wall: datetime) -> None:
         """Believe a CSMS (G02.FR.06): from now on the wall clock continues from `wall` (aware UTC)."""
 
+    def on_set(self, told: Callable[[], None]) -> Callable[[], None]:
+        """Call `told` whenever the wall clock was set. Returns how to stop that."""
+
 
 class SystemClock:
     """The machine's clocks, with the offset that a CSMS taught us (the system's own clock is never set)."""
+
+    longest_nap_s = 60.0
 
     def __init__(
         self, system_is_synchronised: Callable[[], bool] = lambda: Path("/run/systemd/timesync/synchronized").exists()
@@ -36,6 +45,7 @@ class SystemClock:
         self._boot_id = _BOOT_ID.read_text().strip()
         self._offset: timedelta | None = None  # wall minus monotonic, once told
         self._system_is_synchronised = system_is_synchronised
+        self._on_set: list[Callable[[], None]] = []
 
     @property
     def boot_id(self) -> str:
@@ -54,3 +64,9 @@ class SystemClock:
 
     def set_wall(self, wall: datetime) -> None:
         self._offset = wall - datetime.fromtimestamp(0, UTC) - timedelta(seconds=time.monotonic())
+        for told in self._on_set:
+            told()
+
+    def on_set(self, told: Callable[[], None]) -> Callable[[], None]:
+        self._on_set.append(told)
+        return lambda: self._on_set.remove(told)

@@ -79,6 +79,8 @@ class VirtualClock:
     wall_error: how far the wall clock is off before anybody corrects it.
     """
 
+    longest_nap_s = 86400.0  # every step of it is told
+
     def __init__(
         self,
         loop: asyncio.AbstractEventLoop,
@@ -91,6 +93,7 @@ class VirtualClock:
         self._boot_id = boot_id
         self._error = wall_error
         self._quality = ClockQuality.TRUSTED if trusted else ClockQuality.UNTRUSTED
+        self._on_set: list[Callable[[], None]] = []
 
     @property
     def boot_id(self) -> str:
@@ -109,6 +112,15 @@ class VirtualClock:
     def set_wall(self, wall: datetime) -> None:
         self._error = wall - self.true_wall()
         self._quality = ClockQuality.TRUSTED
+        self._tell()
+
+    def on_set(self, told: Callable[[], None]) -> Callable[[], None]:
+        self._on_set.append(told)
+        return lambda: self._on_set.remove(told)
+
+    def _tell(self) -> None:
+        for told in tuple(self._on_set):
+            told()
 
     def reboot(self, boot_id: str, *, wall_error: timedelta = timedelta(), trusted: bool = True) -> None:
         """The machine boots anew: what it was taught of the time is gone. The monotonic clock does not begin again."""
@@ -119,6 +131,7 @@ class VirtualClock:
     def step(self, by: timedelta) -> None:
         """Step the wall clock as a wrong NTP server or a technician would."""
         self._error += by
+        self._tell()
 
 
 def true_wall(monotonic_s: float) -> datetime:

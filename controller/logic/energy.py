@@ -54,6 +54,11 @@ class Energy:
         self._allowance_wh = start + more_wh
         self._watch_allowance()
 
+    @property
+    def awaits_register(self) -> bool:
+        """Whether a register that is read may use up an allowance."""
+        return self._allowance_wh is not None and not self.barred
+
     def unbar(self) -> None:
         self.barred, self._allowance_wh = "", None
 

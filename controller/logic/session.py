@@ -210,6 +210,11 @@ class Session:
             reasons.append(self._energy.barred)
         return tuple(reasons)
 
+    @property
+    def awaits_register(self) -> bool:
+        """Whether something ends when the meter's register has come to a value."""
+        return self._energy.awaits_register
+
     # --- in --------------------------------------------------------------------------------------------------------------
 
     def handle(self, event: SessionEvent, now: float) -> list[SessionEffect]:

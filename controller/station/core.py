@@ -26,7 +26,7 @@ from controller.ocpp.dialect import BootReason
 from controller.ocpp.ports import Csms
 from controller.station.authorizer import Authorizer
 from controller.station.events import EventBus
-from controller.station.meters import MeterWatch
+from controller.station.meters import MakeWatch, MeterWatch
 from controller.station.recorder import CONNECTOR, Recorder
 from controller.station.runner import LastToken, Runner
 from controller.station.safety_link import SafetyConnected, SafetyDisconnected, SafetyLink
@@ -41,7 +41,6 @@ _log = logging.getLogger(__name__)
 LOOK_AFTER_S = 5.0  # how often room in the store and the like are looked at
 REOPEN_READER_S = 2.0
 SAFETY_WITHIN_S = 10.0  # both processes start together: only a later absence is a fault
-LONGEST_NAP_S = 60.0  # a wall clock may be stepped while we sleep by it
 _OBEYED = ("txctrlr.", "authctrlr.", "authcachectrlr.", "ocppcommctrlr.", "smartchargingctrlr.")
 _ALIGNED_EARLY = timedelta(milliseconds=1)  # a clock-aligned moment may be met this much before its time
 _METERED = ("sampleddatactrlr.", "aligneddatactrlr.")
@@ -71,6 +70,8 @@ class Core:
         readers: Sequence[tuple[TokenReader, int | None]],
         events: EventBus,
         indicators: Sequence[tuple[Indicator, int | None]] = (),
+        *,
+        make_watch: MakeWatch = MeterWatch,
     ) -> None:
         self.config = config
         self.board = board
@@ -84,6 +85,7 @@ class Core:
         self.authorizer = Authorizer(self.settings, store, csms, clock)
         self.recorder = Recorder(store, clock, csms, self.settings, events, config.csms_url)
         self.book = ServiceBook(store, board.evses)
+        self._make_watch = make_watch
         feeds = {evse.id: self._feed(evse.id, meters.get(evse.id)) for evse in board.evses}
         self.supply = Supply(
             feeds, safety, self.settings, store, clock, config.site_max_a, self._limit_changed, board.limit
@@ -106,20 +108,20 @@ class Core:
         self._safety_due_s: float | None = None  # by then it must have been there, None once it was
         self.reader_problems = [""] * len(readers)  # in the board's order
         self._stopping = asyncio.Event()
-        self._metering_changed = asyncio.Event()  # renewed at every change
+        self._calendar_changed = asyncio.Event()  # renewed at every change
         self._tasks: asyncio.TaskGroup  # from `run` on
         self._running: set[asyncio.Task[None]] = set()
         model.subscribe(self._variable_changed)
 
     def _feed(self, evse_id: int, meter: EnergyMeter | None) -> Feed:
-        def read(register_wh: int, power_w: float) -> None:
-            self.runners[evse_id].post(to.RegisterRead(register_wh, power_w))
+        def read() -> None:
+            self.runners[evse_id].meter_read()
 
-        watch = MeterWatch(
+        watch = self._make_watch(
             evse_id,
             meter,
             self.clock.monotonic,
-            lambda reading: read(reading.energy_import_wh, reading.power_w),
+            read,
             self._meter_health_changed,
         )
         board = next(evse for evse in self.board.evses if evse.id == evse_id)
@@ -155,6 +157,7 @@ class Core:
         self._startup.end_strangers([None, *self.runners])
         self._warn_of_settings()
         self._safety_due_s = self.clock.monotonic() + SAFETY_WITHIN_S
+        forget_clock = self.clock.on_set(self._wall_set)
         async with asyncio.TaskGroup() as tasks:
             self._tasks = tasks
             for runner in self.all_runners:
@@ -175,6 +178,7 @@ class Core:
                 self.store.set_meta(ORDERLY, "1")
                 self.store.flush()
             finally:
+                forget_clock()
                 for task in tuple(self._running):
                     task.cancel()
 
@@ -211,6 +215,7 @@ class Core:
                 case SafetyConnected():
                     self._safety_due_s = None
                     self._safety_missing(False)
+                    self.supply.renew()
                 case SafetyDisconnected():
                     self._safety_missing(True)
                     self._facts.clear()
@@ -488,9 +493,17 @@ class Core:
         if key.casefold().startswith(_OBEYED):
             self.rules_changed()
         if key.casefold().startswith(_METERED):
-            self._metering_changed.set()
-            self._metering_changed = asyncio.Event()
+            self._look_at_calendar()
             self.look_again()  # the next periodic values may be due earlier
+
+    def _wall_set(self) -> None:
+        self._look_at_calendar()
+        self.supply.recompute()
+
+    def _look_at_calendar(self) -> None:
+        """What is aligned to the clock may be due at another moment than was thought."""
+        self._calendar_changed.set()
+        self._calendar_changed = asyncio.Event()
 
     def _meter_health_changed(self) -> None:
         self.supply.recompute()
@@ -542,10 +555,10 @@ class Core:
         while True:
             now = self.clock.now().wall + _ALIGNED_EARLY  # what is due within this has been dealt with
             due = next_aligned(now, interval_s())
-            nap_s = LONGEST_NAP_S
+            nap_s = self.clock.longest_nap_s
             if due is not None:
                 nap_s = min(nap_s, (due - now + _ALIGNED_EARLY).total_seconds())
-            changed = self._metering_changed
+            changed = self._calendar_changed
             try:
                 async with asyncio.timeout(nap_s):
                     await changed.wait()

@@ -33,6 +33,7 @@ from controller.signals import stop_signals
 from controller.station.app import Station
 from controller.station.core import ORDERLY
 from controller.station.events import EventBus
+from controller.station.meters import MakeWatch, MeterWatch
 from controller.station.power import apply_power
 from controller.station.safety_link import SafetyLink, SocketSafetyLink
 from controller.station.variables import missing_from
@@ -147,11 +148,12 @@ def compose(
     link: SafetyLink,
     connect: Callable[[DeviceModel], Connector],
     random: Random,
+    make_watch: MakeWatch = MeterWatch,
 ) -> tuple[Station, CsmsClient]:
     """Make the station and its CSMS client, joined. Raises ConfigError for variables and keys that do not fit.
 
-    link, connect, random: the ways to the safety process and to the CSMS, and where chance comes from; a simulation has
-    others than a charger.
+    link, connect, random, make_watch: the ways to the safety process and to the CSMS, where chance comes from, and how meters are
+    watched; a simulation has others than a charger.
     """
     config, board = apply_power(config, board)
     evses = [EvseInfo(evse.id, 1, (evse.connector_type,), evse.hardware_max_a, evse.phases) for evse in board.evses]
@@ -169,7 +171,18 @@ def compose(
         emit=events.publish,
     )
     station = Station(
-        config, board, store, clock, model, client, link, devices.meters, devices.readers, events, devices.indicators
+        config,
+        board,
+        store,
+        clock,
+        model,
+        client,
+        link,
+        devices.meters,
+        devices.readers,
+        events,
+        devices.indicators,
+        make_watch=make_watch,
     )
     client.attach(station)
     return station, client

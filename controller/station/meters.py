@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable
+from typing import TypeAlias
 
 from controller.hal import DeviceError, EnergyMeter
 from controller.logic.evse import Measurements
@@ -19,6 +20,11 @@ IDLE_POLL_S = 10.0
 REFRESH_LIMIT_S = 2.0
 
 
+MakeWatch: TypeAlias = (
+    "Callable[[int, EnergyMeter | None, Callable[[], float], Callable[[], None], Callable[[], None]], MeterWatch]"
+)
+
+
 class MeterWatch:
     """on_reading: called after every good poll. on_health: called whenever the meter is lost or found, or answers again.
 
@@ -30,13 +36,14 @@ class MeterWatch:
         evse_id: int,
         meter: EnergyMeter | None,
         monotonic: Callable[[], float],
-        on_reading: Callable[[MeterReading], None],
+        on_reading: Callable[[], None],
         on_health: Callable[[], None],
     ) -> None:
         self.evse_id = evse_id
         self.latest: MeterReading | None = None
         self.is_busy = False  # energy may flow: poll often
         self.is_billed = False
+        self.is_awaited = False  # something is to happen when the register has come to a value
         self._meter = meter
         self._monotonic = monotonic
         self._on_reading = on_reading
@@ -116,15 +123,18 @@ class MeterWatch:
         try:
             while True:
                 await self._poll(self._meter)
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(self._pause_s()):
-                        await self._poll_now.wait()
+                await self._nap()
         finally:
             await self._meter.close()
 
+    async def _nap(self) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._pause_s()):
+                await self._poll_now.wait()
+
     def _pause_s(self) -> float:
         """A silent meter is looked for as often as one that is needed: its loss has deadlines."""
-        return BUSY_POLL_S if self.is_busy or self.problem else IDLE_POLL_S
+        return BUSY_POLL_S if self.is_busy or self.is_awaited or self.problem else IDLE_POLL_S
 
     async def _poll(self, meter: EnergyMeter) -> None:
         self._poll_now.clear()
@@ -147,7 +157,7 @@ class MeterWatch:
             first = not self.has_answered
             self._health.answered(self._monotonic())
             self.latest = reading
-            self._on_reading(reading)
+            self._on_reading()
             if first or not was_well:
                 self._on_health()
         self._ended = self._begun

@@ -21,6 +21,7 @@ from controller.logic.profiles import ChargingProfile
 from controller.logic.records import EventKind, Trigger
 from controller.logic.session import Session
 from controller.logic.session_events import SessionEffect, SessionEvent
+from controller.logic.values import MeterReading
 from controller.station.authorizer import Authorizer
 from controller.station.events import EventBus
 from controller.station.recorder import Recorder
@@ -89,6 +90,7 @@ class Runner:
         self._news = asyncio.Event()
         self._gate: to.GateChanged | None = None
         self._gate_may_differ = True
+        self._heard: MeterReading | None = None  # the newest that the machine knows of
         self._resumes_from: datetime | None = None
         self._awaited_profile: tuple[int | None, ChargingProfile] | None = None
         self._transaction_id: str | None = None
@@ -96,7 +98,7 @@ class Runner:
         self._noted_plug: tuple[str, int] | None = None
         self._next_sample: float | None = None
         self._next_kept: float | None = None
-        self._next_note = 0.0
+        self._next_note: float | None = None
         self.turned = asyncio.Event()  # set after every turn: for those who wait for something to become true
 
     @property
@@ -117,6 +119,7 @@ class Runner:
         while True:
             await self._wait()
             while self._queue:
+                await self._hear_meter()
                 event = self._queue.popleft()
                 if self._gate_may_differ or self._may_begin_something(event):
                     await self._look_at_gate()
@@ -125,6 +128,7 @@ class Runner:
                 if isinstance(event, to.AuthorizationAnswered) and self.feed is None:
                     event = self._parts.answered_without_evse(event)
                 await self._perform(self.session.handle(event, self._now()))
+            await self._hear_meter()
             if self._gate_may_differ:
                 await self._look_at_gate()
             now = self._now()
@@ -136,6 +140,10 @@ class Runner:
     def look_again(self) -> None:
         """Something that decides about the gate has changed."""
         self._gate_may_differ = True
+        self._news.set()
+
+    def meter_read(self) -> None:
+        """There is a new reading."""
         self._news.set()
 
     def resume(self, event: to.Resumed, since: float, ready_at: datetime) -> None:
@@ -165,10 +173,10 @@ class Runner:
 
     async def _wait(self) -> None:
         """Sleep until there is an event or something is due."""
-        if self._queue:
+        if self._queue or self._gate_may_differ or self._unheard() is not None:
             return
         self._news.clear()
-        times = [self.session.deadline(), self._next_sample, self._next_kept]
+        times = [self.session.deadline(), self._next_sample, self._next_kept, self._next_note]
         due = min((time for time in times if time is not None), default=None)
         try:
             async with asyncio.timeout(None if due is None else max(0.0, due - self._now())):
@@ -180,7 +188,7 @@ class Runner:
         """Send periodic meter values, and note the register now and then, while a transaction runs."""
         billed, feed, now = self.session.billed, self.feed, self._now()
         if billed is None or feed is None:
-            self._next_sample = self._next_kept = None
+            self._next_sample = self._next_kept = self._next_note = None
             return
         interval_s = self._parts.settings.metering.updated_interval_s
         if self._next_sample is not None and now >= self._next_sample - EARLY_S:
@@ -190,9 +198,21 @@ class Runner:
         if self._next_kept is not None and now >= self._next_kept - EARLY_S:
             keeper.periodic(billed.id, feed)
         self._next_kept = next_periodic(self._transaction_since, keeper.rules.sampled_interval_s, now)
-        if now >= self._next_note:
+        if self._next_note is None or now >= self._next_note - EARLY_S:
             self._next_note = now + NOTE_REGISTER_S
             self._parts.recorder.note_register(billed.id, feed)
+
+    async def _hear_meter(self) -> None:
+        """Let the machine know the newest reading before it hears of anything else."""
+        reading = self._unheard()
+        if reading is not None:
+            self._heard = reading
+            read = to.RegisterRead(reading.energy_import_wh, reading.power_w)
+            await self._perform(self.session.handle(read, self._now()))
+
+    def _unheard(self) -> MeterReading | None:
+        reading = self.feed.meter.latest if self.feed is not None else None
+        return reading if reading is not self._heard else None
 
     # --- effects -----------------------------------------------------------------------------------------------------------
 
@@ -207,7 +227,7 @@ class Runner:
         """What comes every second begins nothing: the gate costs a look at the file system."""
         if isinstance(event, to.FactsSeen):
             return self._is_plug_edge(event.facts)
-        return not isinstance(event, to.RegisterRead | to.OfferChanged)
+        return not isinstance(event, to.OfferChanged)
 
     def _is_plug_edge(self, facts: EvseFacts) -> bool:
         known = self.session.facts
@@ -275,6 +295,7 @@ class Runner:
         transaction_id = billed.id if billed is not None else None
         if self.feed is not None:
             self.feed.meter.is_billed = transaction_id is not None
+            self.feed.meter.is_awaited = self.session.awaits_register
         if transaction_id != self._transaction_id:
             self._transaction_id, self._transaction_since = transaction_id, self._now()
             self._noted_plug = plug_key

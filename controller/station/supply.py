@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -76,6 +77,7 @@ class Supply:
         self._order: list[int] = []  # EVSEs with a permit, who came first before who came later
         self._profiles: list[tuple[int, ChargingProfile]] = store.profiles()
         self._local = {evse_id: self._stored_local(evse_id) for evse_id in feeds}
+        self._recomputed = asyncio.Event()
 
     # --- permits -------------------------------------------------------------------------------------------------------
 
@@ -135,6 +137,7 @@ class Supply:
     async def run(self) -> None:
         """Renew permits, and look again whenever a profile's next period begins."""
         while True:
+            self._recomputed.clear()
             self.renew()
             now = self._clock.now().wall
             changes = (next_change(self._profiles_of(feed), now, feed.ready_at) for feed in self.feeds.values())
@@ -142,7 +145,9 @@ class Supply:
             wait_s = self._link.renewal_s
             if soonest is not None:
                 wait_s = min(wait_s, max(0.001, (soonest - now).total_seconds()))
-            await asyncio.sleep(wait_s)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(wait_s):
+                    await self._recomputed.wait()
             if soonest is not None and self._clock.now().wall >= soonest:
                 self.recompute()
 
@@ -150,6 +155,7 @@ class Supply:
 
     def recompute(self) -> None:
         """Find every EVSE's offer anew and tell what changed; smaller ones first, so that a shared limit holds."""
+        self._recomputed.set()  # and when it will be another one
         own = {evse_id: self._own_limits(feed) for evse_id, feed in self.feeds.items()}
         wants = {evse_id: min(limit.current_a for limit in limits) for evse_id, limits in own.items()}
         found = {

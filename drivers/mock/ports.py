@@ -274,17 +274,17 @@ class SimMeter(_OfEvse):
 
     def __init__(self, plant: World, evse: int, answer_s: float = 0.15, timeout_s: float = 1.2) -> None:
         super().__init__(plant, evse)
-        self._answer_s = answer_s
+        self.answer_s = answer_s
         self._timeout_s = timeout_s
         self._accepted: tuple[int, float] | None = None
         self._suspect_wh: int | None = None
 
     async def read(self) -> MeterReading:
-        await asyncio.sleep(self._answer_s)
+        await asyncio.sleep(self.answer_s)
         shown = self._plant.meter(self._evse)
         device = f"meter of EVSE {self._evse}"
         if shown is None:
-            await asyncio.sleep(self._timeout_s - self._answer_s)
+            await asyncio.sleep(self._timeout_s - self.answer_s)
             raise DeviceSilent(device, "does not answer")
         phases = self._plant.phases(self._evse)
         values = (*shown.voltage_v, *shown.current_a, *shown.power_w, shown.energy_wh, shown.frequency_hz)
@@ -293,7 +293,7 @@ class SimMeter(_OfEvse):
         energy_wh = int(shown.energy_wh)
         if not all(0 <= volts <= 600 for volts in shown.voltage_v) or energy_wh < 0:
             raise ImplausibleReading(device, f"voltage {shown.voltage_v} V, energy {energy_wh} Wh")
-        self._judge(device, energy_wh, asyncio.get_running_loop().time())
+        self.judge(device, energy_wh, asyncio.get_running_loop().time())
         return MeterReading(
             taken_at_s=asyncio.get_running_loop().time(),
             voltage_v=shown.voltage_v[:phases],
@@ -309,8 +309,8 @@ class SimMeter(_OfEvse):
     async def close(self) -> None:
         pass
 
-    def _judge(self, device: str, energy_wh: int, now: float) -> None:
-        """The register never falls, and a leap is believed when it is seen a second time."""
+    def judge(self, device: str, energy_wh: int, now: float) -> None:
+        """The register never falls, and a leap is believed when it is seen a second time. Raises ImplausibleReading."""
         if self._accepted is not None:
             before_wh, before_s = self._accepted
             if energy_wh < before_wh:

@@ -4,10 +4,22 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Protocol
 
-from controller.logic.evse import EvseFacts, StationMessage
+from controller.logic.evse import EvseFacts, Measurements, StationMessage
 from controller.station.safety_link import RETRY_S, SafetyConnected, SafetyDisconnected, SafetyNews
 from hil.sim.safety import SimSafety
+
+IMPLIED_S = 3600.0
+
+
+class StationEnd(Protocol):
+    """A station whose renewals are implied: it is asked for what they would say."""
+
+    def renew(self) -> None:
+        """Send every permit that stands once more."""
+
+    def measurements(self, evse_id: int) -> Measurements | None: ...
 
 
 class SimLink:
@@ -31,8 +43,27 @@ class SimLink:
         self._safety: SimSafety | None = None
         self._coming: SimSafety | None = None
         self._is_frozen = False
+        self._end: StationEnd | None = None
 
     # --- the station's end ---
+
+    def imply_renewals(self, end: StationEnd) -> None:
+        """From now on this station need not say again what stands, until it dies."""
+        self.renewal_s = IMPLIED_S
+        self._end = end
+
+    @property
+    def are_renewals_implied(self) -> bool:
+        return self._end is not None
+
+    def measurements(self, evse_id: int) -> Measurements | None:
+        """What an implied renewal would say now."""
+        return self._end.measurements(evse_id) if self._end is not None else None
+
+    def measured(self) -> None:
+        """The station has polled a meter: the next renewal would tell of it."""
+        if self._safety is not None and not self._is_frozen:
+            self._safety.renewed()
 
     def send(self, message: StationMessage) -> None:
         if self._safety is not None and self._queue is not None and not self._is_frozen:
@@ -49,7 +80,7 @@ class SimLink:
 
     def station_died(self) -> None:
         """End of file at the safety process."""
-        self._queue, self._is_frozen = None, False
+        self._queue, self._is_frozen, self._end = None, False, None
         if self._safety is not None:
             self._safety.station_lost()
 
@@ -58,6 +89,8 @@ class SimLink:
         self._is_frozen = frozen
         if frozen and self._safety is not None:
             self._safety.station_froze()
+        if not frozen and self._end is not None:
+            self._end.renew()
 
     # --- the safety process's end ---
 

@@ -9,20 +9,24 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
+from typing import Any
 
 from controller.config import BoardConfig, StationConfig
+from controller.logic.evse import Measurements
 from controller.ocpp.client import CsmsClient
 from controller.ocpp.device_model import DeviceModel
 from controller.ocpp.transport import Connector
 from controller.station.app import Station
 from controller.station.events import EventBus
 from controller.station.main import compose, remember_restart
+from controller.station.meters import MeterWatch
 from controller.store.database import StoreLimits
 from controller.store.store import DATABASE, Store
 from controller.wiring_station import StationDevices
 from drivers.bus import Buses
 from drivers.mock.ports import SimMeter, SimReader
 from hil.memory import MemoryNetwork
+from hil.sim.meters import ImpliedWatch
 from hil.sim.site import Site
 from hil.virtual import VirtualClock
 
@@ -31,7 +35,10 @@ RESTART_S = 2.0  # until the supervisor has a dead process running again
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What one life of the station process after another works with. limits: of its store."""
+    """What one life of the station process after another works with. limits: of its store.
+
+    implies: polls and renewals that say nothing new are not made.
+    """
 
     config: StationConfig
     board: BoardConfig
@@ -41,6 +48,18 @@ class Surroundings:
     events: EventBus
     random: Random
     limits: StoreLimits
+    implies: bool
+
+
+class _End:
+    """Satisfies `StationEnd`."""
+
+    def __init__(self, station: Station) -> None:
+        self._supply = station.supply
+        self.renew = station.supply.renew
+
+    def measurements(self, evse_id: int) -> Measurements | None:
+        return self._supply.feeds[evse_id].meter.measurements()
 
 
 class StationProcess:
@@ -151,7 +170,7 @@ class StationProcess:
         def connect(_: DeviceModel) -> Connector:
             return around.network
 
-        return compose(
+        station, client = compose(
             around.config,
             around.board,
             around.clock,
@@ -161,7 +180,15 @@ class StationProcess:
             around.site.link,
             connect,
             around.random,
+            self._watch if around.implies else MeterWatch,
         )
+        if around.implies:
+            around.site.link.imply_renewals(_End(station))
+        return station, client
+
+    def _watch(self, evse_id: int, *rest: Any) -> MeterWatch:
+        site = self._around.site
+        return ImpliedWatch(site.plant, site.link.measured, evse_id, *rest)
 
     def _fail_if_failed(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()) is not None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from controller.config.board import BoardConfig
-from controller.logic.evse import EvseFacts, Heartbeat, Permit, PermitWithdrawn, StationMessage
+from controller.logic.evse import Heartbeat, Permit, PermitWithdrawn, StationMessage
 from controller.safety.latches import Latches
 from controller.safety.ports import BoardPorts, EvsePorts
 from controller.safety.supervisor import OnBreach, SafetySupervisor
@@ -27,6 +28,9 @@ from drivers.mock.ports import (
 )
 from hil.plant.plant import Plant
 
+if TYPE_CHECKING:
+    from hil.sim.link import SimLink
+
 PERIOD_S = 0.010
 IMPLIED_LEASE_S = 1e6
 
@@ -34,11 +38,12 @@ IMPLIED_LEASE_S = 1e6
 class SimSafety:
     """One life of the safety process. Breaches of the invariants raise in the loop: a run that breaks one cannot pass.
 
-    on_facts: gets what would go up the socket, changes only: unchanged facts are implied. on_failure: gets what went wrong.
+    link: gets what would go up the socket, changes only: unchanged facts are implied. on_failure: gets what went wrong.
     Dies by `kill`, hangs by `hang` until `resume`.
 
     implies_renewals: a renewal that says nothing new costs no pass; the lease then runs on until the station freezes or is
-    lost, which is told by `station_froze` and `station_lost`. That it does renew in time is checked all the same.
+    lost, which is told by `station_froze` and `station_lost`. That a station whose renewals `link` does not imply renews in time
+    is checked all the same.
     """
 
     def __init__(
@@ -47,7 +52,7 @@ class SimSafety:
         board: BoardConfig,
         loop: asyncio.AbstractEventLoop,
         run_id: str,
-        on_facts: Callable[[Sequence[EvseFacts]], None],
+        link: SimLink,
         on_failure: Callable[[BaseException], None],
         latches: Latches,
         *,
@@ -55,7 +60,7 @@ class SimSafety:
     ) -> None:
         self._plant = plant
         self._loop = loop
-        self._on_facts = on_facts
+        self._link = link
         self._on_failure = on_failure
         self._implies_renewals = implies_renewals
         self._watchdog = SimWatchdog(plant)
@@ -98,6 +103,11 @@ class SimSafety:
             self._permits.pop(message.evse_id, None)
         self.supervisor.receive(message, self._loop.time())
         self._wake()
+
+    def renewed(self) -> None:
+        """A renewal that is implied says something new."""
+        if self._permits and self._runs:
+            self._wake()
 
     def station_lost(self) -> None:
         self._station_listens = False
@@ -160,7 +170,7 @@ class SimSafety:
         if self._station_listens:
             facts = self.supervisor.outgoing(now)
             if facts:
-                self._on_facts(facts)
+                self._link.facts(facts)
         if not self._runs:
             return  # killed by what it told
         due = self.supervisor.deadline()
@@ -175,7 +185,7 @@ class SimSafety:
         self._permits[permit.evse_id] = (permit, now)
         if before is None or self.supervisor.channels[permit.evse_id].machine.permit is None:
             return False
-        if now - before[1] > permit.lease_s:
+        if now - before[1] > permit.lease_s and not self._link.are_renewals_implied:
             self._on_failure(
                 AssertionError(f"EVSE {permit.evse_id}: permit renewed only after {now - before[1]:.1f} s")
             )
@@ -184,11 +194,16 @@ class SimSafety:
     def _renew(self, now: float) -> None:
         """What the renewals since the last pass brought: measurements as old as they are now."""
         for permit, at_s in self._permits.values():
-            if now - at_s > permit.lease_s:
-                raise AssertionError(f"EVSE {permit.evse_id}: permit not renewed for {now - at_s:.1f} s")
+            if self._link.are_renewals_implied:
+                measurements = self._link.measurements(permit.evse_id)
+            else:
+                if now - at_s > permit.lease_s:
+                    raise AssertionError(f"EVSE {permit.evse_id}: permit not renewed for {now - at_s:.1f} s")
+                measurements = permit.measurements
+                if measurements is not None:
+                    measurements = replace(measurements, age_s=measurements.age_s + now - at_s)
             machine = self.supervisor.channels[permit.evse_id].machine
-            if permit.measurements is not None and machine.permit is not None:
-                measurements = replace(permit.measurements, age_s=permit.measurements.age_s + now - at_s)
+            if measurements is not None and machine.permit is not None:
                 self.supervisor.receive(replace(permit, lease_s=IMPLIED_LEASE_S, measurements=measurements), now)
 
     def _ports(self, board: BoardConfig, evse_id: int) -> EvsePorts:

@@ -65,7 +65,7 @@ class Site:
             self._board,
             self._loop,
             f"run-{self._starts}",
-            self.link.facts,
+            self.link,
             self._on_failure,
             self._latches,
             implies_renewals=self._implies_renewals,

@@ -42,7 +42,8 @@ class SimWorld:
 
     directory: for the real files. version: of OCPP, what the station offers; the CSMS speaks both. variables, keys, station:
     as in `RigSettings`. wall_error, trusted: of the clock at the first boot, see `VirtualClock`. keeps: how many frames the
-    CSMS and the network remember, None for all. implies_renewals: see `SimSafety`.
+    CSMS and the network remember, None for all. implies: renewals of permits and polls of meters that
+    would say nothing new are implied, not made: see `SimSafety`, `ImpliedWatch`.
     """
 
     def __init__(
@@ -58,7 +59,7 @@ class SimWorld:
         trusted: bool = True,
         limits: StoreLimits = LIMITS,
         keeps: int | None = None,
-        implies_renewals: bool = True,
+        implies: bool = True,
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._directory = directory
@@ -82,14 +83,14 @@ class SimWorld:
         self.plant = Plant(
             layout.evses, self._loop.time(), readers=layout.plant_readers(), seed=seed, clock=self._loop.time
         )
-        self.site = Site(self.plant, self.board, self.fail, implies_renewals=implies_renewals)
+        self.site = Site(self.plant, self.board, self.fail, implies_renewals=implies)
         self.witness, self.link = self.site.witness, self.site.link
         self.csms = Csms(subprotocols=(Version.V201, Version.V16), wall=self.clock.true_wall, keeps_frames=keeps)
         self.network = MemoryNetwork(self.csms, latency_up_s=LATENCY_S, latency_down_s=LATENCY_S, keeps=keeps)
         self.events = EventBus(self.clock)
         self._boots = 1
         around = Surroundings(
-            config, self.board, self.clock, self.network, self.site, self.events, Random(seed), limits
+            config, self.board, self.clock, self.network, self.site, self.events, Random(seed), limits, implies
         )
         self._process = StationProcess(around, self.fail)
         self._powering: asyncio.Task[None] | None = None

@@ -36,7 +36,7 @@ def _edges(directory: Path, implies: bool) -> list[Edge]:
     found: list[Edge] = []
 
     async def main() -> None:
-        async with SimWorld(directory, implies_renewals=implies) as world:
+        async with SimWorld(directory, implies=implies) as world:
             scene = Scene(world)
             await world.sleep(10)
             await scene.begin(ignores_pwm_off=True)
