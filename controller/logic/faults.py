@@ -142,6 +142,8 @@ ROWS: tuple[Fault, ...] = (
          "the safety process is down or restarting: its outputs are off by the hardware watchdog"),
     _row("meter_lost", "", "PowerMeterFailure", _FAULT, _NOTHING, _SELF, "energy meter silent",
          "check the meter's wiring, address, speed and parity"),
+    _row("storage_full", "", "InternalError", _FAULT, _NOTHING, _SELF, "storage full: nothing new begins",
+         "what charges goes on; free some space on the file system of the state directory, or use a larger card"),
     _row("contactor_worn", "", "OtherError", _NOTICE, _NOTHING, _SELF, "contactor has reached its rated life",
          "it still works: plan its replacement, then tell it with `pilotline contactor EVSE --replaced`"),
     _row("reader_lost", "", "ReaderFailure", _NOTICE, _NOTHING, _SELF, "card reader not reachable",

@@ -245,8 +245,9 @@ class Conversation:
         """B01.FR.04, G02.FR.01."""
         interval_s = min(interval_s, int(_DAY_S))
         if interval_s > 0 and interval_s != self._around.model.int(_HEARTBEAT):
-            outcome = self._around.model.set(_HEARTBEAT, str(interval_s), "csms").outcome
-            assert outcome is SetOutcome.ACCEPTED
+            result = self._around.model.set(_HEARTBEAT, str(interval_s), "csms")
+            if result.outcome is not SetOutcome.ACCEPTED:
+                _log.warning("the CSMS's interval is not obeyed: %s", result.detail)
 
     async def _ask_time_again(self, told: datetime, asked_s: float) -> None:
         """A slow answer tells the time only roughly: find it out better before anything is dated by it."""

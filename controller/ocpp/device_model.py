@@ -16,6 +16,7 @@ from enum import Enum, StrEnum
 
 from controller.ocpp.exc import ConfigurationError
 from controller.ocpp.storage import VariableStorage
+from controller.store.exc import StorageFull
 
 _log = logging.getLogger(__name__)
 
@@ -99,6 +100,7 @@ class SetOutcome(Enum):
     NEEDS_REBOOT = "needs reboot"  # stored; in force after the next start
     READ_ONLY = "read only"
     INVALID = "invalid"
+    NO_ROOM = "no room"  # it could not be kept, and is not in force
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,7 +224,10 @@ class DeviceModel:
             checked = variable.checked(value)
         except ValueError as error:
             return SetResult(SetOutcome.INVALID, f"{variable.key} {error}")
-        self._storage.set_variable(variable.key, checked, source)
+        try:
+            self._storage.set_variable(variable.key, checked, source)
+        except StorageFull:
+            return SetResult(SetOutcome.NO_ROOM, f"{variable.key} could not be kept: the storage is full")
         self._overlay[folded] = checked
         if not variable.needs_reboot:
             self._running[folded] = checked

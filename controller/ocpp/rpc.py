@@ -22,6 +22,7 @@ from controller.ocpp.ports import NotOnline
 from controller.ocpp.redaction import redacted, without_tokens
 from controller.ocpp.schema import Codec
 from controller.ocpp.transport import Connection
+from controller.store.exc import StorageFull
 
 _log = logging.getLogger(__name__)
 
@@ -236,6 +237,9 @@ class Rpc:
             if not error.code:
                 return None, None  # the version has it that this is not answered at all
             code, why, details = error.code, error.description, error.details
+        except StorageFull as error:
+            _log.error("%s was not carried out: %s", call.action, error)
+            code, why, details = ErrorCode.INTERNAL_ERROR, f"{call.action}: the storage is full", {}
         except Exception:  # noqa: BLE001 - the supervisor of handlers: one that fails must not take the link down
             _log.exception("handling %s failed", call.action)
             code, why, details = ErrorCode.INTERNAL_ERROR, f"{call.action} could not be processed", {}

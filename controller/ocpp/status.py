@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from controller.ocpp.dialect import Dialect, Message, StatusMessage
 from controller.ocpp.exc import CallError, CallTimeout, PayloadError
+from controller.store.exc import StorageFull
 from controller.store.store import Store
 
 _log = logging.getLogger(__name__)
@@ -88,7 +89,10 @@ class StatusReporter:
         self._news.set()
 
     def _remember(self, point: Point, status: StatusMessage) -> None:
-        self._store.set_reported_status(*point, self._mark(status))
+        try:
+            self._store.set_reported_status(*point, self._mark(status))
+        except StorageFull as error:  # it is told once more after a restart
+            _log.warning("what was reported of %s is not kept: %s", point, error)
 
     def _mark(self, status: StatusMessage) -> str:
         """Another version's report of the same thing is none."""

@@ -107,7 +107,7 @@ class Station(Commands):
             "phases": found.phases if found is not None else runner.feed.board.phases,
             "binding": found.binding.name if found is not None else None,
             "limits": _limits(found),
-            "not_charging": [*session.obstacles(), *_unoffered(found)],
+            "not_charging": [*([runner.stuck] if runner.stuck else []), *session.obstacles(), *_unoffered(found)],
             "contactor_open_because": list(facts.blocked_by) if facts is not None else [],
             "faults": [
                 {"id": id, "title": FAULTS[id].title, "hint": FAULTS[id].hint, "clears": FAULTS[id].clears.value}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 from controller.clock import Clock
 from controller.logic.authorization import (
     Answer,
@@ -19,7 +21,10 @@ from controller.logic.session_events import AskFor, AuthorizationAnswered, Autho
 from controller.logic.values import AuthorizationStatus, IdToken, TokenInfo
 from controller.ocpp.ports import Csms, NotOnline, TokenUnfit
 from controller.station.settings import Settings
+from controller.store.exc import StorageFull
 from controller.store.store import Store
+
+_log = logging.getLogger(__name__)
 
 
 class Authorizer:
@@ -68,7 +73,10 @@ class Authorizer:
         now = self._clock.now().wall
         kept = cacheable(info, now, rules.cache_lifetime_s)
         # A date in the past means: do not keep this token (C10.FR.10, note).
-        self._store.cache_put(token, kept if kept is not None else as_of(info, now))
+        try:
+            self._store.cache_put(token, kept if kept is not None else as_of(info, now))
+        except StorageFull as error:
+            _log.error("what the CSMS said of a token is not remembered: %s", error)
 
     def _told(self, ask: Authorize, verdict: Verdict) -> AuthorizationAnswered:
         return AuthorizationAnswered(

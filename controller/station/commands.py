@@ -29,6 +29,7 @@ from controller.station.core import Core
 from controller.station.recorder import CONNECTOR
 from controller.station.runner import Runner
 from controller.station.supply import STATION
+from controller.store.exc import StorageFull
 
 _log = logging.getLogger(__name__)
 
@@ -124,8 +125,14 @@ class Commands(Core):
         if not accepted:
             self.events.emit("token", evse=runner.evse_id, text=f"the CSMS says {info.status.value}")
         elif info.group is not None:
-            self.store.note_group(transaction_id, info.group)
+            self._note_group(transaction_id, info.group)
         runner.post(to.TokenJudged(transaction_id, id_token, accepted, info.group))
+
+    def _note_group(self, transaction_id: str, group: str) -> None:
+        try:
+            self.store.note_group(transaction_id, group)
+        except StorageFull as error:
+            _log.error("the group of transaction %s is not kept: %s", transaction_id, error)
 
     # --- reset -----------------------------------------------------------------------------------------------------------------
 
@@ -260,13 +267,16 @@ class Commands(Core):
         meter = self.supply.feeds[evse_id].meter
         if not fault and meter.is_lost:
             fault = "meter_lost"
+        if not fault and self._is_full:
+            fault = "storage_full"
+        stops = fault not in ("meter_lost", "storage_full") or (fault == "storage_full" and not session.in_use)
         seen = Seen(
             stage=session.stage,
             charging_state=session.charging_state,
             in_use=session.in_use,
             is_operative=self.is_available(evse_id, connector_id),
             ev_has_left=session.ev_has_left,
-            fault=fault if fault != "meter_lost" else "",
+            fault=fault if stops else "",
             awaits_reset=bool(self._refuses),
         )
         row = FAULTS.get(fault)

@@ -34,6 +34,7 @@ from controller.station.service_book import ServiceBook
 from controller.station.settings import Settings
 from controller.station.startup import Arrival, Startup, soon
 from controller.station.supply import Feed, Supply
+from controller.store.exc import StorageFull
 from controller.store.store import Store
 
 _log = logging.getLogger(__name__)
@@ -105,6 +106,7 @@ class Core:
         self._refuses = ""  # why nothing may begin any more: a reset is under way or pending
         self._lets_finish = False  # what has begun may go on until then
         self._is_safety_gone = False
+        self._is_full = False  # the store: nothing begins
         self._safety_due_s: float | None = None  # by then it must have been there, None once it was
         self.reader_problems = [""] * len(readers)  # in the board's order
         self._stopping = asyncio.Event()
@@ -239,6 +241,8 @@ class Core:
             found.insert(0, "safety_lost")
         if self.supply.feeds[evse_id].meter.is_lost:
             found.append("meter_lost")
+        if self._is_full:
+            found.append("storage_full")
         if self.book.is_worn(evse_id):
             found.append("contactor_worn")
         return found
@@ -436,7 +440,7 @@ class Core:
             return self._refuses
         if not self.is_available(evse_id, CONNECTOR if evse_id is not None else None):
             return "out of service (set by ChangeAvailability)"
-        if not self.store.has_space():
+        if not self._has_room(evse_id):
             return "the storage is full: nothing begins that could not be recorded"
         if not self._was_accepted and not self.settings.charges_before_accepted:
             return "the CSMS has not accepted this station yet (TxBeforeAcceptedEnabled is false)"
@@ -446,6 +450,26 @@ class Core:
         if meter is not None and meter.is_lost:  # the next driver would pay what the last one drew unseen
             return f"the energy meter is lost: {meter.problem}"
         return ""
+
+    def _has_room(self, evse_id: int | None) -> bool:
+        """Whether something that begins could be recorded, and what was before it is."""
+        has_room = self.store.has_space()
+        if self.recorder.owes(evse_id):
+            self.recorder.settle()
+            has_room = has_room and not self.recorder.owes(evse_id)
+        return has_room
+
+    def _note_fullness(self) -> None:
+        """Tell when the store becomes full or has room again: a fault of every EVSE, since nothing begins there."""
+        is_full = not self.store.has_space()
+        if is_full is self._is_full:
+            return
+        self._is_full = is_full
+        _log.log(logging.ERROR if is_full else logging.WARNING, "the storage %s", "is full" if is_full else "has room")
+        self.events.emit("fault", id="storage_full", active=is_full)
+        for evse_id in self.runners:
+            self._note_faults(evse_id)
+            self.csms.status_changed(evse_id, CONNECTOR)
 
     def _has_transaction(self, evse_id: int | None) -> bool:
         runner = self.lobby if evse_id is None else self.runners[evse_id]
@@ -474,9 +498,6 @@ class Core:
         for runner in self.all_runners:
             stop = to.StopAsked(Trigger.STOP_AUTHORIZED, StopReason.MASTER_PASS, id_token=effect.id_token)
             runner.post(stop)  # C16.FR.02
-
-    def note_plug(self, transaction_id: str, plug_key: tuple[str, int]) -> None:
-        self.store.note_plug(transaction_id, *plug_key)
 
     def look_again(self) -> None:
         """Something that decides whether business may begin has changed."""
@@ -524,7 +545,13 @@ class Core:
             await asyncio.sleep(LOOK_AFTER_S)
             due = self.store.flush_due_s
             if due is not None and due <= self.clock.monotonic():
-                self.store.flush()
+                try:
+                    self.store.flush()
+                except StorageFull as error:
+                    _log.error("what was to be kept lazily is lost: %s", error)
+            self.store.look_for_room()
+            self.recorder.settle()
+            self._note_fullness()
             if self._safety_due_s is not None and self._safety_due_s <= self.clock.monotonic():
                 self._safety_missing(True)
             self.look_again()

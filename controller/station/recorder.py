@@ -1,8 +1,16 @@
-"""Turns what a session machine asks to record into committed facts: stamp, register, samples."""
+"""Turns what a session machine asks to record into committed facts: stamp, register, samples.
+
+Where there is no room it depends on what would be missing. Updates are left out. What must be kept, but nothing waits for, is owed: it
+is tried again, unchanged and in its order, until there is room, and meanwhile nothing begins at that EVSE. What energy relies on
+(the charging record, the beginning of a transaction) raises StorageFull.
+"""
 
 from __future__ import annotations
 
 import logging
+from collections import deque
+from collections.abc import Callable
+from functools import partial
 
 from controller.clock import Clock
 from controller.logic.metering import samples
@@ -47,37 +55,37 @@ class Recorder:
         self._events = events
         self._csms_url = csms_url
         self.keeper = Keeper(store, clock, settings, lambda: csms.protocol, self.samples)
+        self._owed: deque[tuple[int | None, Callable[[], None]]] = deque()  # EVSE, what is to be committed there
         # Transactions whose STARTED had no register, and whether an event has told it since.
         self._begun_blind: dict[str, bool] = {}
 
     # --- sessions and charging records -----------------------------------------------------------------------------------
 
     def open_session(self, session_id: str, evse_id: int | None) -> None:
-        self._store.open_session(session_id, evse_id, self._clock.now())
+        now = self._clock.now()
+        self._keep(evse_id, lambda: self._store.open_session(session_id, evse_id, now))
 
-    def close_session(self, session_id: str) -> None:
-        self._store.close_session(session_id, self._clock.now())
+    def close_session(self, session_id: str, evse_id: int | None = None) -> None:
+        now = self._clock.now()
+        self._keep(evse_id, lambda: self._store.close_session(session_id, now))
 
-    def charging_record(self, effect: CommitRecord, feed: Feed) -> None:
-        """Commit why energy may flow. Raises StoreError: then no permit may follow."""
-        self._store.add_charging_record(
-            ChargingRecord(
-                id=effect.record_id,
-                session_id=effect.session_id,
-                evse_id=feed.board.id,
-                basis=effect.basis,
-                id_token=effect.id_token,
-                register_wh=feed.meter.register_wh,
-                stamp=self._clock.now(),
-            )
+    def charging_record(self, effect: CommitRecord, feed: Feed) -> Callable[[], None]:
+        """Return what commits why energy may flow as of now. It raises StorageFull: then no permit may follow."""
+        record = ChargingRecord(
+            id=effect.record_id,
+            session_id=effect.session_id,
+            evse_id=feed.board.id,
+            basis=effect.basis,
+            id_token=effect.id_token,
+            register_wh=feed.meter.register_wh,
+            stamp=self._clock.now(),
         )
-        if effect.transaction_id is not None:
-            self._store.link(effect.transaction_id, session_id=effect.session_id, record_id=effect.record_id)
+        return lambda: self._store.add_charging_record(record, effect.transaction_id)
 
     # --- transactions ------------------------------------------------------------------------------------------------------
 
-    def event(self, effect: RecordEvent, feed: Feed | None, session: Session) -> None:
-        """Commit one event of a transaction. Raises StoreError for a beginning or an end that cannot be kept."""
+    def event(self, effect: RecordEvent, feed: Feed | None, session: Session) -> Callable[[], None]:
+        """Return what commits one event of a transaction as of now. It raises StorageFull for a beginning only, and may be repeated."""
         event = TransactionEvent(
             transaction_id=effect.transaction_id,
             kind=effect.kind,
@@ -98,23 +106,31 @@ class Recorder:
             kept=self.keeper.taken(effect.transaction_id) if effect.kind is EventKind.ENDED else (),
         )
         if effect.kind is EventKind.STARTED:
-            run_id, count = session.plug_key or (None, None)
-            self._store.begin_transaction(
-                event,
-                protocol=self._csms.protocol,
-                csms=self._csms_url,
-                session_id=effect.session_id,
-                record_id=effect.record_id,
-                group=effect.group,
-                plug_run_id=run_id,
-                plug_count=count,
-            )
-            if feed is not None:
-                self.keeper.began(effect.transaction_id, feed)
-        else:
-            self._add(event)
-        if effect.kind is EventKind.ENDED:
-            self._ended(effect.transaction_id, feed, session)
+            return partial(self._begin, event, effect, feed, session.plug_key)
+        return partial(self._go_on, event, feed, session.plug_key)
+
+    def _begin(
+        self, event: TransactionEvent, effect: RecordEvent, feed: Feed | None, plug_key: tuple[str, int] | None
+    ) -> None:
+        run_id, count = plug_key or (None, None)
+        self._store.begin_transaction(
+            event,
+            protocol=self._csms.protocol,
+            csms=self._csms_url,
+            session_id=effect.session_id,
+            record_id=effect.record_id,
+            group=effect.group,
+            plug_run_id=run_id,
+            plug_count=count,
+        )
+        if feed is not None:
+            self.keeper.began(effect.transaction_id, feed)
+        self._tell(event)
+
+    def _go_on(self, event: TransactionEvent, feed: Feed | None, plug_key: tuple[str, int] | None) -> None:
+        self._add(event)
+        if event.kind is EventKind.ENDED:
+            self._ended(event.transaction_id, feed, plug_key)
         self._tell(event)
 
     def periodic(self, transaction_id: str, session: Session, feed: Feed, trigger: Trigger) -> None:
@@ -180,13 +196,51 @@ class Recorder:
             kept=self.keeper.taken(transaction_id),
         )
         self._add(event)
-        self.keeper.forget(transaction_id)
-        self._store.set_meta(_DEAUTHORIZED.format(transaction_id), None)
+        self._forget(transaction_id, evse_id)
         self._tell(event)
 
     def note_register(self, transaction_id: str, feed: Feed) -> None:
-        if feed.meter.register_wh is not None and not feed.meter.is_stale:
+        if feed.meter.register_wh is None or feed.meter.is_stale:
+            return
+        try:
             self._store.note_register(transaction_id, feed.meter.register_wh, self._clock.now())
+        except StorageFull as error:
+            _log.error("EVSE %d: the register was not noted: %s", feed.board.id, error)
+
+    def note_plug(self, transaction_id: str, plug_key: tuple[str, int]) -> None:
+        """Note the plug-in that a transaction is on now. Missing, a restart takes the EV for another one and ends it."""
+        try:
+            self._store.note_plug(transaction_id, *plug_key)
+        except StorageFull as error:
+            _log.error("the plug-in of transaction %s was not noted: %s", transaction_id, error)
+
+    # --- what is owed ------------------------------------------------------------------------------------------------------
+
+    def owes(self, evse_id: int | None) -> bool:
+        """Whether something of an EVSE (None: of those without) still waits for room."""
+        return any(place == evse_id for place, _ in self._owed)
+
+    def settle(self) -> None:
+        """Commit what is owed, as far as there is room now."""
+        if not self._owed:
+            return
+        try:
+            while self._owed:
+                self._owed[0][1]()
+                self._owed.popleft()
+        except StorageFull:
+            return
+        _log.warning("everything that waited for room in the store is kept now")
+        self._csms.records_added()
+
+    def _keep(self, evse_id: int | None, commit: Callable[[], None]) -> None:
+        """Commit now, or owe it: after what is owed already."""
+        if not self._owed:
+            try:
+                return commit()
+            except StorageFull as error:
+                _log.error("%s: not kept yet, it is tried again: %s", _place(evse_id), error)
+        self._owed.append((evse_id, commit))
 
     def samples(self, feed: Feed, measurands: tuple[Measurand, ...], context: SampleContext) -> tuple[Sample, ...]:
         """Return what the meter last said and what is offered. A lost meter says nothing."""
@@ -198,8 +252,8 @@ class Recorder:
 
     # --- what is remembered across a restart -------------------------------------------------------------------------------
 
-    def authorization_ended(self, transaction_id: str) -> None:
-        self._store.set_meta(_DEAUTHORIZED.format(transaction_id), "1")
+    def authorization_ended(self, transaction_id: str, evse_id: int | None) -> None:
+        self._keep(evse_id, lambda: self._store.set_meta(_DEAUTHORIZED.format(transaction_id), "1"))
 
     def is_authorized(self, transaction_id: str) -> bool:
         """Whether the authorisation of an open transaction had not been ended before the restart."""
@@ -212,7 +266,8 @@ class Recorder:
         return (run_id, int(count)) if run_id else None
 
     def spend_plug(self, evse_id: int, plug_key: tuple[str, int]) -> None:
-        self._store.set_meta(_SPENT.format(evse_id), f"{plug_key[0]} {plug_key[1]}")
+        told = f"{plug_key[0]} {plug_key[1]}"
+        self._keep(evse_id, lambda: self._store.set_meta(_SPENT.format(evse_id), told))
 
     # --- inside --------------------------------------------------------------------------------------------------------------
 
@@ -256,20 +311,25 @@ class Recorder:
 
     def _add(self, event: TransactionEvent | MeterSampled) -> None:
         """A full card costs updates, never a beginning or an end."""
-        try:
-            self._store.add_event(event)
-        except StorageFull as error:
-            if isinstance(event, TransactionEvent) and event.kind is EventKind.ENDED:
-                raise
-            _log.error("an update was not kept: %s", error)
+        if isinstance(event, TransactionEvent) and event.kind is EventKind.ENDED:
+            self._keep(event.evse_id, lambda: self._store.add_event(event))
+        else:
+            try:
+                self._store.add_event(event)
+            except StorageFull as error:
+                _log.error("an update was not kept: %s", error)
         self._csms.records_added()
 
-    def _ended(self, transaction_id: str, feed: Feed | None, session: Session) -> None:
-        self.keeper.forget(transaction_id)
+    def _ended(self, transaction_id: str, feed: Feed | None, plug_key: tuple[str, int] | None) -> None:
         self._begun_blind.pop(transaction_id, None)
-        self._store.set_meta(_DEAUTHORIZED.format(transaction_id), None)
-        if feed is not None and session.plug_key is not None:
-            self.spend_plug(feed.board.id, session.plug_key)
+        self._forget(transaction_id, feed.board.id if feed is not None else None)
+        if feed is not None and plug_key is not None:
+            self.spend_plug(feed.board.id, plug_key)
+
+    def _forget(self, transaction_id: str, evse_id: int | None) -> None:
+        """What was noted of a transaction for its end only."""
+        self._keep(evse_id, lambda: self.keeper.forget(transaction_id))
+        self._keep(evse_id, lambda: self._store.set_meta(_DEAUTHORIZED.format(transaction_id), None))
 
     def _tell(self, event: TransactionEvent) -> None:
         if event.kind is EventKind.STARTED:
@@ -284,6 +344,10 @@ class Recorder:
             register_wh=event.register_wh,
             reason=event.stopped_reason.value if event.stopped_reason else None,
         )
+
+
+def _place(evse_id: int | None) -> str:
+    return f"EVSE {evse_id}" if evse_id is not None else "no EVSE yet"
 
 
 def _cable_a(feed: Feed | None, session: Session) -> int | None:

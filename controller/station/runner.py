@@ -1,6 +1,7 @@
 """One task per EVSE: feeds its session machine with events and deadlines, and performs what it asks for, in order.
 
-What is to be committed is committed before what relies on it is done: an effect that fails stops those after it.
+What is to be committed is committed before what relies on it is done. Where there is no room for it, this EVSE waits: without a permit,
+with its cable let go of, and with everything that happens meanwhile in its queue. The others go on.
 """
 
 from __future__ import annotations
@@ -28,9 +29,11 @@ from controller.station.recorder import Recorder
 from controller.station.safety_link import SafetyLink
 from controller.station.settings import Settings
 from controller.station.supply import Feed, Supply
+from controller.store.exc import StorageFull
 
 _log = logging.getLogger(__name__)
 
+TRY_AGAIN_S = 5.0  # where there was no room to keep what energy relies on
 NOTE_REGISTER_S = 10.0  # lazily written: at most a minute's worth is lost to a power cut
 
 _MAY_BEGIN_BUSINESS = (
@@ -73,8 +76,6 @@ class Parts(Protocol):
 
     def gate(self, evse_id: int | None) -> to.GateChanged: ...
 
-    def note_plug(self, transaction_id: str, plug_key: tuple[str, int]) -> None: ...
-
     def answered_without_evse(self, answer: to.AuthorizationAnswered) -> to.AuthorizationAnswered | to.AnswerMoved: ...
 
 
@@ -98,7 +99,14 @@ class Runner:
         self._noted_plug: tuple[str, int] | None = None
         self._next_sample: float | None = None
         self._next_kept: float | None = None
+<<<<<<< HEAD
         self._next_note: float | None = None
+=======
+        self._next_note = 0.0
+        self._lock_wish: bool | None = None
+        self.stuck = ""  # why it waits for room, else empty
+        self._grants_later = False  # once the queue has told what became of the plug while it waited
+>>>>>>> wt-keep
         self.turned = asyncio.Event()  # set after every turn: for those who wait for something to become true
 
     @property
@@ -107,6 +115,8 @@ class Runner:
 
     def post(self, event: SessionEvent) -> None:
         """Let the machine have an event, in a later turn of the loop."""
+        if isinstance(event, to.RegisterRead) and self._queue and isinstance(self._queue[-1], to.RegisterRead):
+            self._queue.pop()  # who waits for long needs the newest only
         self._queue.append(event)
         self._news.set()
 
@@ -131,6 +141,7 @@ class Runner:
             await self._hear_meter()
             if self._gate_may_differ:
                 await self._look_at_gate()
+            self._grant_again()
             now = self._now()
             due = self.session.deadline()
             if due is not None and due <= now:
@@ -246,21 +257,23 @@ class Runner:
             case to.OpenSession(session_id):
                 parts.recorder.open_session(session_id, self.evse_id)
             case to.CloseSession(session_id):
-                parts.recorder.close_session(session_id)
+                parts.recorder.close_session(session_id, self.evse_id)
             case to.Authorize():
                 parts.spawn(self._authorize(effect))
             case to.CommitRecord() if self.feed is not None:
-                parts.recorder.charging_record(effect, self.feed)
+                await self._kept(parts.recorder.charging_record(effect, self.feed))
             case to.GrantPermit(record_id) if self.feed is not None:
-                parts.supply.grant(self.feed.board.id, record_id)
+                if not self._grants_later:
+                    parts.supply.grant(self.feed.board.id, record_id)
             case to.WithdrawPermit(why) if self.feed is not None:
                 _log.info("EVSE %d: permit withdrawn: %s", self.feed.board.id, why)
                 parts.supply.withdraw(self.feed.board.id)
             case to.RecordEvent():
                 await self._record(effect)
             case to.NoteAuthorizationEnded(transaction_id):
-                parts.recorder.authorization_ended(transaction_id)
+                parts.recorder.authorization_ended(transaction_id, self.evse_id)
             case to.WishLock(lock) if self.feed is not None:
+                self._lock_wish = lock
                 parts.link.send(LockWish(self.feed.board.id, lock))
             case to.StopEverywhere():
                 parts.stop_everywhere(effect)
@@ -278,13 +291,53 @@ class Runner:
     async def _record(self, effect: to.RecordEvent) -> None:
         if self.feed is not None and effect.kind is EventKind.ENDED:
             await self.feed.meter.refresh()  # the contactor is open: this register is final
-        self._parts.recorder.event(effect, self.feed, self.session)
+        await self._kept(self._parts.recorder.event(effect, self.feed, self.session))
         reason = f", {effect.stopped_reason}" if effect.stopped_reason else ""
         _log.info(
             "%s: transaction %s %s: %s%s", self._name(), effect.transaction_id, effect.kind, effect.trigger, reason
         )
         if effect.kind is EventKind.ENDED and self.feed is not None:
             self._parts.supply.transaction_ended(self.feed.board.id, effect.transaction_id)
+
+    async def _kept(self, commit: Callable[[], None]) -> None:
+        """Commit what energy relies on; where there is no room, stop it here and wait until there is."""
+        while True:
+            try:
+                commit()
+                break
+            except StorageFull as error:
+                if not self.stuck:
+                    self._let_go(str(error))
+            await asyncio.sleep(TRY_AGAIN_S)
+        if self.stuck:
+            self.stuck = ""
+            self._take_up()
+
+    def _let_go(self, why: str) -> None:
+        _log.error("%s: no energy until this can be kept: %s", self._name(), why)
+        self.stuck, self._grants_later = f"the storage is full: {why}", True
+        if self.feed is None:
+            return
+        self._parts.supply.withdraw(self.feed.board.id)
+        if self._lock_wish:
+            self._parts.link.send(LockWish(self.feed.board.id, False))
+        self._parts.status_changed(self.feed.board.id)
+
+    def _take_up(self) -> None:
+        _log.warning("%s: there is room again, it goes on", self._name())
+        if self.feed is None:
+            return
+        if self._lock_wish:
+            self._parts.link.send(LockWish(self.feed.board.id, True))
+        self._parts.status_changed(self.feed.board.id)
+
+    def _grant_again(self) -> None:
+        if not self._grants_later:
+            return
+        self._grants_later = False
+        record_id = self.session.record_id
+        if self.feed is not None and record_id is not None:
+            self._parts.supply.grant(self.feed.board.id, record_id)
 
     async def _authorize(self, ask: to.Authorize) -> None:
         self.post(await self._parts.authorizer.check(ask, self.evse_id))
@@ -303,7 +356,7 @@ class Runner:
                 self._parts.supply.transaction_began(self.feed.board.id, transaction_id)
         elif transaction_id is not None and plug_key is not None and plug_key != self._noted_plug:
             self._noted_plug = plug_key
-            self._parts.note_plug(transaction_id, plug_key)
+            self._parts.recorder.note_plug(transaction_id, plug_key)
 
     def _follow_authorization(self) -> None:
         """Profiles count from it, and the one of a remote start comes with it."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -16,7 +17,10 @@ from controller.logic.profiles import NOMINAL_VOLTAGE_V, Active, ChargingProfile
 from controller.station.meters import MeterWatch
 from controller.station.safety_link import SafetyLink
 from controller.station.settings import Settings
+from controller.store.exc import StorageFull
 from controller.store.store import Store
+
+_log = logging.getLogger(__name__)
 
 STATION = 0
 _MOST_A = 80.0  # what a pilot can say
@@ -267,14 +271,23 @@ class Supply:
         feed.transaction_id = transaction_id
         coming, feed.coming_profile = feed.coming_profile, None
         if coming is not None:
-            self.put_profile(evse_id, _of_transaction(coming, transaction_id))
+            profile = _of_transaction(coming, transaction_id)
+            try:
+                self.put_profile(evse_id, profile)
+            except StorageFull as error:
+                _log.error("profile %d is obeyed, but not after a restart: %s", profile.id, error)
+                self._profiles.append((evse_id, profile))
+                self.recompute()
 
     def transaction_ended(self, evse_id: int, transaction_id: str) -> None:
         """TxProfiles die with their transaction."""
         feed = self.feeds[evse_id]
         if feed.transaction_id == transaction_id:
             feed.transaction_id = None
-        self.remove_profiles(lambda _, profile: profile.transaction_id == transaction_id)
+        try:
+            self.remove_profiles(lambda _, profile: profile.transaction_id == transaction_id)
+        except StorageFull:  # the next start forgets them
+            self._profiles = [each for each in self._profiles if each[1].transaction_id != transaction_id]
         self.recompute()
 
     def authorization_ended(self, evse_id: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -9,6 +10,7 @@ from enum import StrEnum
 from controller.logic.values import ClockQuality, Stamp
 from controller.store.codec import decode, encode
 from controller.store.database import Database
+from controller.store.exc import StorageFull
 from controller.store.reading import Reads
 from controller.store.rows import Boot
 
@@ -102,7 +104,7 @@ class Boots(PastBoots):
     def begin_boot(self, reason: str) -> None:
         """Note a start of the station. reason: as told to the CSMS or a technician (`PowerUp`, `Watchdog`, …)."""
         now = self._db.clock.now()
-        with self._db.change() as connection:
+        with self._db.change(necessary=True) as connection:
             connection.execute(
                 "INSERT INTO boots (boot_id, reason, started) VALUES (?, ?, ?)", (now.boot_id, reason, encode(now))
             )
@@ -110,8 +112,8 @@ class Boots(PastBoots):
     def learn_wall_clock(self) -> None:
         """Note the time if it has just become trusted. Every commit does so by itself; this is for when none is near."""
         if self._db.clock.boot_id not in self._learned and self._db.clock.now().quality is ClockQuality.TRUSTED:
-            with self._db.change():
-                pass  # the commit itself learns
+            with contextlib.suppress(StorageFull), self._db.change():
+                pass  # the commit itself learns; where there is no room for it, the next one does
 
     def wall_of(self, stamp: Stamp) -> datetime:
         self.learn_wall_clock()

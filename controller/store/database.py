@@ -21,10 +21,12 @@ from typing import Any
 from controller.clock import Clock
 from controller.store.damaged import MAGIC, is_ours
 from controller.store.exc import NewerSchema, StorageFull, StoreError, StoreUnusable
+from controller.store.reserve import Reserve
 from controller.store.salvage import Salvage, finish, replace_damaged
 from controller.store.schema import APPLICATION_ID, ARCHIVE_TABLES, MIGRATIONS, PAGE_BYTES
 
 _BUSY_S = 0.3  # the event loop waits: a reader never holds us up, a second writer is a mistake
+_PROBE_BYTES = 32 << 10  # what must fit before it is believed that there is room again
 _DAMAGE = {"SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_TOOBIG"}  # the last: of a schema that is garbage
 
 
@@ -32,7 +34,8 @@ _DAMAGE = {"SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_TOOBIG"}  # the last: of a
 class StoreLimits:
     """flush_every_s: how long a lazy change may wait. free_floor_bytes: below this much free space on the file system no
     new session begins. max_bytes: quota of the database; new sessions end `reserve_bytes` before it, so that begun
-    ones can finish. max_waiting: queued events above which updates are thinned out. cache_entries: authorization cache.
+    ones can finish. ballast_bytes: held back on the card itself, for the same when it is full to the last byte.
+    max_waiting: queued events above which updates are thinned out. cache_entries: authorization cache.
     check_bytes: up to this size all of the database is checked at opening. durable False gives up every promise about power cuts (simulations that do not test them).
     """
 
@@ -40,6 +43,7 @@ class StoreLimits:
     free_floor_bytes: int = 16 << 20
     max_bytes: int = 1 << 30
     reserve_bytes: int = 4 << 20
+    ballast_bytes: int = 2 << 20
     max_waiting: int = 10_000
     cache_entries: int = 1_000
     check_bytes: int = 32 << 20
@@ -60,7 +64,10 @@ class Database:
         self._suspect = path.with_name(path.name + ".suspect")
         self.salvage: Salvage | None = None
         _check_place(path)
+        self._reserve = Reserve(path, limits.ballast_bytes if limits.durable else 0)
+        self._reserve.make_room()  # to open it takes room, too
         self._connection = self._open()
+        self._reserve.refill(limits.free_floor_bytes)
 
     # ── reading ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -86,9 +93,14 @@ class Database:
     # ── changing ────────────────────────────────────────────────────────────────────────────────────────────────────
 
     @contextlib.contextmanager
-    def change(self, *, lazy: bool = False) -> Iterator[sqlite3.Connection]:
-        """Apply the statements of the block whole or not at all. Raises StorageFull, StoreError."""
+    def change(self, *, lazy: bool = False, necessary: bool = False) -> Iterator[sqlite3.Connection]:
+        """Apply the statements of the block whole or not at all. Raises StorageFull, StoreError.
+
+        necessary: what has begun cannot be ended without it, so that on a full card it may use what is held back.
+        """
         connection = self._connection
+        if necessary:
+            self._reserve.make_room()
         try:
             if not connection.in_transaction:
                 connection.execute("BEGIN IMMEDIATE")
@@ -121,7 +133,7 @@ class Database:
             self._rollback()
             raise self._translated(error) from error
         self._waiting_since = None
-        self._is_full = False
+        self._reserve.refill(self.limits.free_floor_bytes)
 
     @property
     def flush_due_s(self) -> float | None:
@@ -133,6 +145,18 @@ class Database:
         free = shutil.disk_usage(self.path.parent).free
         within = used < self.limits.max_bytes - self.limits.reserve_bytes
         return within and free >= self.limits.free_floor_bytes and not self._is_full
+
+    def look_for_room(self) -> None:
+        """Where something did not fit, find out whether it would now. That something small fits says nothing."""
+        if not self._is_full:
+            return
+        try:
+            with self.change() as connection:
+                connection.execute("INSERT INTO meta VALUES ('probe', ?)", ("x" * _PROBE_BYTES,))
+                connection.execute("DELETE FROM meta WHERE key = 'probe'")
+        except StorageFull:
+            return
+        self._is_full = False
 
     def wall_text(self) -> str:
         """Return the wall time now for a row that only a reader needs it in."""

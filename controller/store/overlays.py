@@ -125,7 +125,7 @@ class Overlays:
         """Keep a small named value; None removes it."""
         if self.meta(key) == value:
             return
-        with self._db.change() as connection:
+        with self._db.change(necessary=True) as connection:
             if value is None:
                 connection.execute("DELETE FROM meta WHERE key = ?", (key,))
             else:

@@ -61,6 +61,10 @@ class Store(Boots, Transactions, Queue, KeptValues, Overlays, Archive, History):
         """Whether there is room to begin another session and to end those that run (else refuse new ones)."""
         return self._db.has_space()
 
+    def look_for_room(self) -> None:
+        """Where something did not fit, find out whether it would now; `has_space` tells."""
+        self._db.look_for_room()
+
     @property
     def flush_due_s(self) -> float | None:
         """When (monotonic) lazy changes want `flush` to be called; None when there are none."""

@@ -49,13 +49,15 @@ class Transactions:
         found = self._db.rows("SELECT id, evse_id, opened FROM sessions WHERE closed IS NULL ORDER BY rowid")
         return [(row["id"], row["evse_id"], decode(row["opened"], Stamp)) for row in found]
 
-    def add_charging_record(self, record: ChargingRecord) -> None:
-        """Commit why energy may flow; only then may a permit name it."""
+    def add_charging_record(self, record: ChargingRecord, transaction_id: str | None = None) -> None:
+        """Commit why energy may flow; only then may a permit name it. transaction_id: that runs already, linked with it."""
         with self._db.change() as connection:
             connection.execute(
                 "INSERT INTO charging_records (id, session_id, evse_id, body) VALUES (?, ?, ?, ?)",
                 (record.id, record.session_id, record.evse_id, encode(record)),
             )
+            if transaction_id is not None:
+                _link(connection, transaction_id, record.session_id, record.id)
 
     def charging_record(self, record_id: str) -> ChargingRecord | None:
         row = self._db.row("SELECT body FROM charging_records WHERE id = ?", (record_id,))
@@ -79,7 +81,7 @@ class Transactions:
     ) -> None:
         """Commit the STARTED event and its transaction, pinned from now on to `protocol` and `csms`."""
         token = encode(event.id_token) if event.id_token is not None else None
-        with self._db.change() as connection:
+        with self._db.change(necessary=True) as connection:
             stream = events.new_stream(connection, event.transaction_id, protocol, csms)
             connection.execute(
                 "INSERT INTO transactions (id, stream, evse_id, connector_id, id_token, group_token, started, "
@@ -115,7 +117,8 @@ class Transactions:
         or it has ended.
         """
         transaction_id = event.transaction_id if isinstance(event, TransactionEvent) else None
-        with self._db.change(lazy=events.may_drop(event)) as connection:
+        is_end = isinstance(event, TransactionEvent) and event.kind is EventKind.ENDED
+        with self._db.change(lazy=events.may_drop(event), necessary=is_end) as connection:
             stream = events.stream_of(connection, transaction_id)
             if isinstance(event, TransactionEvent):
                 _update_transaction(connection, event)

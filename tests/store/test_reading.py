@@ -61,10 +61,10 @@ def test_a_file_at_rest_is_read_without_a_trace(path: Path) -> None:
     begin(store, clock)
     store.close()
     before, content = path.stat(), path.read_bytes()
-    assert names(path) == ["station.db"]
+    assert names(path) == ["station.db", "station.db.reserve"]
     with ReadOnly(path) as reader:
         assert reader.number("SELECT count(*) FROM transactions") == 1
-        assert names(path) == ["station.db"]
+        assert names(path) == ["station.db", "station.db.reserve"]
     assert (path.stat().st_mtime_ns, path.read_bytes()) == (before.st_mtime_ns, content)
 
 

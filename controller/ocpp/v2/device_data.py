@@ -70,6 +70,8 @@ class DeviceData:
             return "RebootRequired", None
         if result.outcome is SetOutcome.READ_ONLY:
             return "Rejected", ("ReadOnly", result.detail)  # B05.FR.09
+        if result.outcome is SetOutcome.NO_ROOM:
+            return "Rejected", ("OutOfStorage", result.detail)
         return "Rejected", ("InvalidValue", result.detail)  # B05.FR.07, B05.FR.08
 
     async def _credentials_changed(self) -> None:
