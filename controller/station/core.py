@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import replace
@@ -39,7 +40,6 @@ from controller.store.store import Store
 
 _log = logging.getLogger(__name__)
 
-LOOK_AFTER_S = 5.0  # how often room in the store and the like are looked at
 REOPEN_READER_S = 2.0
 SAFETY_WITHIN_S = 10.0  # both processes start together: only a later absence is a fault
 _OBEYED = ("txctrlr.", "authctrlr.", "authcachectrlr.", "ocppcommctrlr.", "smartchargingctrlr.")
@@ -541,20 +541,32 @@ class Core:
     # --- what comes round --------------------------------------------------------------------------------------------------------
 
     async def _look_after(self) -> None:
+        """Flush in time what may wait, look now and then for room in the store, and miss the safety process that never came."""
+        look_s = self.clock.monotonic()
+        waits = asyncio.Event()
+        self.store.on_waiting(waits.set)
         while True:
-            await asyncio.sleep(LOOK_AFTER_S)
-            due = self.store.flush_due_s
-            if due is not None and due <= self.clock.monotonic():
+            waits.clear()
+            now = self.clock.monotonic()
+            if _is_past(self.store.flush_due_s, now):
                 try:
                     self.store.flush()
                 except StorageFull as error:
                     _log.error("what was to be kept lazily is lost: %s", error)
-            self.store.look_for_room()
-            self.recorder.settle()
-            self._note_fullness()
-            if self._safety_due_s is not None and self._safety_due_s <= self.clock.monotonic():
+            if _is_past(look_s, now):
+                look_s = now + self.store.limits.look_every_s
+                self.store.look_for_room()
+                self.recorder.settle()
+                self._note_fullness()
+                self.look_again()
+            if _is_past(self._safety_due_s, now):
+                self._safety_due_s = None
                 self._safety_missing(True)
-            self.look_again()
+            times = (look_s, self.store.flush_due_s, self._safety_due_s)
+            due = min(time for time in times if time is not None)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(max(0.0, due - self.clock.monotonic())):
+                    await waits.wait()
 
     async def _sample_aligned(self) -> None:
         """Take clock-aligned meter values: in an event of the transaction where one runs, else by themselves (J01)."""
@@ -592,6 +604,10 @@ class Core:
             except TimeoutError:
                 if due is not None and self.clock.now().wall >= due - _ALIGNED_EARLY:
                     return
+
+
+def _is_past(due_s: float | None, now: float) -> bool:
+    return due_s is not None and now >= due_s
 
 
 def _has_facts(runner: Runner) -> Callable[[], bool]:

@@ -99,14 +99,10 @@ class Runner:
         self._noted_plug: tuple[str, int] | None = None
         self._next_sample: float | None = None
         self._next_kept: float | None = None
-<<<<<<< HEAD
         self._next_note: float | None = None
-=======
-        self._next_note = 0.0
         self._lock_wish: bool | None = None
         self.stuck = ""  # why it waits for room, else empty
         self._grants_later = False  # once the queue has told what became of the plug while it waited
->>>>>>> wt-keep
         self.turned = asyncio.Event()  # set after every turn: for those who wait for something to become true
 
     @property

@@ -32,7 +32,7 @@ _DAMAGE = {"SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_TOOBIG"}  # the last: of a
 
 @dataclass(frozen=True, slots=True)
 class StoreLimits:
-    """flush_every_s: how long a lazy change may wait. free_floor_bytes: below this much free space on the file system no
+    """flush_every_s: how long a lazy change may wait. look_every_s: how often room is looked for. free_floor_bytes: below this much free space on the file system no
     new session begins. max_bytes: quota of the database; new sessions end `reserve_bytes` before it, so that begun
     ones can finish. ballast_bytes: held back on the card itself, for the same when it is full to the last byte.
     max_waiting: queued events above which updates are thinned out. cache_entries: authorization cache.
@@ -40,6 +40,7 @@ class StoreLimits:
     """
 
     flush_every_s: float = 60.0
+    look_every_s: float = 5.0
     free_floor_bytes: int = 16 << 20
     max_bytes: int = 1 << 30
     reserve_bytes: int = 4 << 20
@@ -59,6 +60,7 @@ class Database:
         self.limits = limits
         self.before_commit: list[Callable[[sqlite3.Connection], None]] = []
         self.after_rollback: list[Callable[[], None]] = []
+        self.on_waiting: Callable[[], None] = lambda: None  # called when a lazy change begins to wait
         self._waiting_since: float | None = None
         self._is_full = False
         self._suspect = path.with_name(path.name + ".suspect")
@@ -116,10 +118,13 @@ class Database:
                 raise self._translated(error) from error
             raise
         now = self.clock.monotonic()
+        began = self._waiting_since is None
         if self._waiting_since is None:
             self._waiting_since = now
         if not lazy or now - self._waiting_since >= self.limits.flush_every_s:
             self.flush()
+        elif began:
+            self.on_waiting()
 
     def flush(self) -> None:
         """Make every lazy change durable. Raises StorageFull; the lazy changes are then gone, as after a power cut."""

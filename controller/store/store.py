@@ -6,6 +6,7 @@ that happened is changed or lost by sending it: events are facts, delivery has r
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from random import Random, SystemRandom
 
@@ -69,6 +70,14 @@ class Store(Boots, Transactions, Queue, KeptValues, Overlays, Archive, History):
     def flush_due_s(self) -> float | None:
         """When (monotonic) lazy changes want `flush` to be called; None when there are none."""
         return self._db.flush_due_s
+
+    @property
+    def limits(self) -> StoreLimits:
+        return self._db.limits
+
+    def on_waiting(self, told: Callable[[], None]) -> None:
+        """Call `told` whenever lazy changes begin to wait."""
+        self._db.on_waiting = told
 
     def flush(self) -> None:
         """Make every lazy change durable now."""

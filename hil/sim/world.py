@@ -32,8 +32,8 @@ from hil.virtual import VirtualClock
 
 IDENTITY = "SIM-1"
 LATENCY_S = 0.03
-# Files are copied, not power-cycled: what a kill takes away here does not depend on fsync.
-LIMITS = StoreLimits(durable=False)
+# Files are copied, not power-cycled: what a kill takes away here does not depend on fsync. Nobody else fills the disk.
+LIMITS = StoreLimits(durable=False, look_every_s=3600.0)
 SUBPROTOCOLS = {"1.6": Version.V16, "2.0.1": Version.V201}
 
 
