@@ -43,6 +43,10 @@ class _Lasting:
         elif self._since is None:
             self._since = at_s
 
+    @property
+    def runs(self) -> bool:
+        return self._since is not None
+
     def is_due(self, now: float) -> bool:
         return self._since is not None and now >= self._since + self._for_s - TOLERANCE_S
 
@@ -174,10 +178,17 @@ class Protection:
         self._low.tell(low, now)
         self._inside.tell(bool(volts) and not high and not low, now)
 
+    @property
+    def _is_about_to_claim(self) -> bool:
+        """Whether a count is running that begins anew without a measurement, or a claim stands that one would end."""
+        stands = self.is_over_voltage or self.is_under_voltage
+        return stands or any(lasting.runs for lasting in (self._over, self._far_over, self._high, self._low))
+
     def deadline(self, now: float) -> float | None:
         """Return when a claim would next change with the same measurements and signal."""
-        due = [at for at in (self._meter.deadline(), self._sense.deadline()) if at is not None]
-        if due and self._allowed_a > self._signalled_a:
+        measured = [at for at in (self._meter.deadline(), self._sense.deadline()) if at is not None]
+        due = measured if self._is_about_to_claim else []  # else that they are missing changes nothing
+        if measured and self._allowed_a > self._signalled_a:
             due.append(self._lowered_at + FOLLOW_S)
         for lasting in (self._over, self._far_over, self._high, self._low, self._inside):
             at = lasting.deadline(now)
