@@ -8,7 +8,7 @@ from typing import Any
 from controller.ocpp.v16.tokens import NO_TOKEN
 from hil.csms.tokens import Tokens
 from hil.plant.values import PlantError
-from hil.sim.chance import Dice
+from hil.sim.chance import CROWDED, Dice, Pace
 from hil.sim.operator import Operator
 from hil.sim.world import SimWorld
 
@@ -36,19 +36,28 @@ def know_cards(tokens: Tokens) -> None:
 class Driver:
     """One EVSE's succession of visitors. note: told of everything that is done."""
 
-    def __init__(self, world: SimWorld, evse: int, dice: Dice, operator: Operator, note: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        world: SimWorld,
+        evse: int,
+        dice: Dice,
+        operator: Operator,
+        note: Callable[[str], None],
+        pace: Pace = CROWDED,
+    ) -> None:
         self._world = world
         self._evse = evse
         self._dice = dice
         self._operator = operator
         self._note = note
+        self._pace = pace
         self._token = GOOD[0]
         self.visits = 0
 
     async def visit(self) -> None:
         """One visit, from arriving to leaving an empty place."""
         dice = self._dice
-        await self._world.sleep(dice.lasting(3, 3600))
+        await self._world.sleep(self._pace.until_visit(dice))
         self.visits += 1
         self._token = dice.one_of(*GOOD, *GOOD, *OF_ONE_GROUP, *BAD)
         how = dice.weighed(_COMES)

@@ -19,7 +19,7 @@ from typing import Any
 
 from hil.csms.log import Frame, Violation
 from hil.sim.books import Books
-from hil.sim.chance import Dice
+from hil.sim.chance import CROWDED, Dice, Pace
 from hil.sim.driver import Driver, know_cards
 from hil.sim.operator import Operator
 from hil.sim.timeline import Timeline
@@ -41,12 +41,13 @@ OPERATOR = "operator"  # what can be left out beside the kinds of trouble: the w
 
 @dataclass(frozen=True, slots=True)
 class Play:
-    """What decides a run, to the last frame. visits: how many begin. without: kinds of trouble (or OPERATOR) that are left out."""
+    """What decides a run, to the last frame. visits: how many begin, at `pace`. without: kinds of trouble (or OPERATOR) left out."""
 
     seed: int
     ocpp: str
     visits: int
     without: frozenset[str] = frozenset()
+    pace: Pace = CROWDED
 
 
 @dataclass(slots=True)
@@ -95,7 +96,7 @@ def live(
     return outcome
 
 
-def station_settings(seed: int, ocpp: str) -> dict[str, dict[str, Any]]:
+def station_settings(seed: int, ocpp: str, pace: Pace = CROWDED) -> dict[str, dict[str, Any]]:
     """Return what is configured in this run: `variables` and `station` as `SimWorld` takes them."""
     dice = Dice(seed, "settings")
     variables: dict[str, Any] = {
@@ -113,6 +114,8 @@ def station_settings(seed: int, ocpp: str) -> dict[str, dict[str, Any]]:
         "SampledDataCtrlr.TxUpdatedInterval": dice.one_of(60, 300, 900),
         "AlignedDataCtrlr.Interval": dice.one_of(0, 900),
     }
+    if pace.samples_s:
+        variables |= {"SampledDataCtrlr.TxUpdatedInterval": pace.samples_s, "AlignedDataCtrlr.Interval": 0}
     if ocpp != "1.6":
         start, stop = dice.one_of(
             ("PowerPathClosed", "Authorized,EVConnected"),
@@ -147,7 +150,7 @@ class _Lives:
 
     async def run(self) -> None:
         outcome = self._outcome
-        settings = station_settings(outcome.seed, outcome.ocpp)
+        settings = station_settings(outcome.seed, outcome.ocpp, self._play.pace)
         self._world = world = SimWorld(
             self._directory,
             seed=outcome.seed,
@@ -156,6 +159,7 @@ class _Lives:
             variables=settings["variables"],
             station=settings["station"],
         )
+        world.csms.behaviour.boot_interval_s = self._play.pace.heartbeats_s
         self._books = Books(world)
         know_cards(world.csms.tokens)
         world.csms.log.violation_observers.append(self._violated)
@@ -176,11 +180,11 @@ class _Lives:
         outcome.digest = self._digest.hexdigest()
 
     async def _live(self, world: SimWorld) -> None:
-        seed, without = self._play.seed, self._play.without
-        operator = Operator(world, Dice(seed, "operator"), self._note)
-        trouble = Trouble(world, seed, self._note, without)
+        seed, without, pace = self._play.seed, self._play.without, self._play.pace
+        operator = Operator(world, Dice(seed, "operator"), self._note, pace)
+        trouble = Trouble(world, seed, self._note, without, pace)
         drivers = [
-            Driver(world, evse, Dice(seed, f"driver {evse}"), operator, self._note) for evse in world.plant.evses
+            Driver(world, evse, Dice(seed, f"driver {evse}"), operator, self._note, pace) for evse in world.plant.evses
         ]
         await world.sleep(10)
         around = [asyncio.create_task(trouble.run())]

@@ -9,7 +9,7 @@ from typing import Any
 from hil.csms.csms import CommandFailed
 from hil.csms.schemas import Version
 from hil.csms.words import Scene, expand
-from hil.sim.chance import Dice
+from hil.sim.chance import CROWDED, Dice, Pace
 from hil.sim.world import IDENTITY, SUBPROTOCOLS, SimWorld
 
 _WHIMS = {
@@ -34,10 +34,11 @@ _TRIGGERS = ("Heartbeat", "StatusNotification", "MeterValues")
 class Operator:
     """note: told of everything that is done. `commands`: how many of each were answered."""
 
-    def __init__(self, world: SimWorld, dice: Dice, note: Callable[[str], None]) -> None:
+    def __init__(self, world: SimWorld, dice: Dice, note: Callable[[str], None], pace: Pace = CROWDED) -> None:
         self._world = world
         self._dice = dice
         self._note = note
+        self._pace = pace
         self._version: Version = SUBPROTOCOLS[world.version]
         self._request_id = 0
         self.commands: Counter[str] = Counter()
@@ -45,7 +46,7 @@ class Operator:
     async def run(self) -> None:
         """Act on a whim now and then, for ever."""
         while True:
-            await self._world.sleep(self._dice.lasting(20, 3600))
+            await self._world.sleep(self._pace.until_next(self._dice, 20, 3600))
             await self._act(self._dice.weighed(_WHIMS))
 
     async def start(self, evse: int, token: str) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 from hil.csms.schemas import Version
 from hil.memory import Direction, Fate, calls
-from hil.sim.chance import Dice
+from hil.sim.chance import CROWDED, Dice, Pace
 from hil.sim.world import SUBPROTOCOLS, SimWorld
 
 KINDS = {
@@ -65,13 +65,19 @@ class Trouble:
     """
 
     def __init__(
-        self, world: SimWorld, seed: int, note: Callable[[str], None], without: Collection[str] = frozenset()
+        self,
+        world: SimWorld,
+        seed: int,
+        note: Callable[[str], None],
+        without: Collection[str] = frozenset(),
+        pace: Pace = CROWDED,
     ) -> None:
         self._world = world
         self._seed = seed
         self._dice = Dice(seed, "trouble")
         self._note = note
         self._without = without
+        self._pace = pace
         self._tasks: set[asyncio.Task[None]] = set()
         self.processes = asyncio.Lock()  # one thing at a time is done to them
         self.made: Counter[str] = Counter()
@@ -79,7 +85,7 @@ class Trouble:
     async def run(self) -> None:
         """Make trouble now and then, for ever; it may come on top of what is still wrong."""
         for number in itertools.count():
-            await self._world.sleep(self._dice.lasting(20, 7200))
+            await self._world.sleep(self._pace.until_next(self._dice, 20, 7200))
             kind = self._dice.weighed(KINDS)
             if kind in self._without:
                 continue
