@@ -27,7 +27,8 @@ from controller.ocpp.dialect import BootReason, Context, Dialect, DialectFactory
 from controller.ocpp.exc import CallError, CallTimeout, ConnectFailed, ConnectionLost, PayloadError
 from controller.ocpp.live import bind_live
 from controller.ocpp.outbox import Outbox
-from controller.ocpp.ports import ChargingStation, NotOnline
+from controller.ocpp.ports import ChargingStation, NotOnline, SecurityEventType
+from controller.ocpp.security import SecurityEvents
 from controller.ocpp.transport import Connection, Connector, connection_url
 from controller.store.store import Store
 
@@ -82,6 +83,7 @@ class CsmsClient:
         self._identity = identity
         self._emit = emit
         self._memory = Memory(boot_reason)
+        self._security = SecurityEvents(store)
         self._backoff = BackOff(model, random)
         self._dialects: dict[str, Dialect] = {}
         self._station: ChargingStation | None = None
@@ -151,6 +153,9 @@ class CsmsClient:
     def records_added(self) -> None:
         if self._outbox is not None:
             self._outbox.records_added()
+
+    def security_event(self, type: SecurityEventType, tech_info: str) -> None:
+        self._security.happened(type, tech_info)
 
     # --- dialect.Uplink ---
 
@@ -230,6 +235,7 @@ class CsmsClient:
             clock=self._clock,
             random=self._random,
             outbox=self._outbox,
+            security=self._security,
             csms=self._settings.endpoint,
             heard=self._heard,
             tell_frame=self._tell_frame,

@@ -23,6 +23,7 @@ from controller.ocpp.exc import CallError, CallTimeout, ConnectionLost, ErrorCod
 from controller.ocpp.outbox import Outbox
 from controller.ocpp.ports import ChargingStation, NotOnline
 from controller.ocpp.rpc import Rpc
+from controller.ocpp.security import SecurityEvents
 from controller.ocpp.status import StatusReporter
 from controller.ocpp.transport import Connection
 from controller.store.store import Store
@@ -63,6 +64,7 @@ class Surroundings:
     clock: Clock
     random: Random
     outbox: Outbox
+    security: SecurityEvents
     csms: str
     heard: Callable[[], None]
     tell_frame: Callable[[str, str], None]
@@ -144,7 +146,9 @@ class Conversation:
         self._boot_wanted.set()
 
     async def call(self, message: Message) -> Struct:
-        """Raises ConnectionLost, CallTimeout, CallError, PayloadError; NotOnline when the CSMS has just forgotten us."""
+        """Raises ConnectionLost, CallTimeout, CallError, PayloadError; NotOnline when the CSMS has just forgotten us, or we leave."""
+        if self._ended.done():
+            raise NotOnline("the connection is being closed")
         try:
             answer = await self._rpc.call(message.action, message.payload)
         except CallTimeout:
@@ -276,9 +280,14 @@ class Conversation:
 
     async def _stay_online(self) -> None:
         """Until the registration is revoked or the connection ends."""
-        duties = [
-            asyncio.create_task(duty) for duty in (self._report_and_deliver(), self._keep_alive(), self._revoked.wait())
-        ]
+        greeted = asyncio.Event()
+        works = (
+            self._report_and_deliver(greeted),
+            self._tell_security_events(greeted),
+            self._keep_alive(),
+            self._revoked.wait(),
+        )
+        duties = [asyncio.create_task(work) for work in works]
         try:
             await asyncio.wait(duties, return_when=asyncio.FIRST_COMPLETED)
             for duty in duties:
@@ -292,12 +301,17 @@ class Conversation:
                 duty.cancel()
             await asyncio.gather(*duties, return_exceptions=True)
 
-    async def _report_and_deliver(self) -> None:
+    async def _report_and_deliver(self, greeted: asyncio.Event) -> None:
         await self.statuses.flush()
         if self._greets:
             await self._beat()  # B04, step 5
         self._around.outbox.link_up(self._protocol, self._around.csms)
+        greeted.set()
         await self.statuses.run()
+
+    async def _tell_security_events(self, greeted: asyncio.Event) -> None:
+        await greeted.wait()
+        await self._around.security.run(self.call)
 
     async def _keep_alive(self) -> None:
         """A Heartbeat after each silence of HeartbeatInterval, and one a day for the clock (G02.FR.02/05/07)."""

@@ -18,7 +18,7 @@ from controller.logic.values import IdToken, TokenInfo
 from controller.ocpp.delivery import Encoder, RetryPolicy
 from controller.ocpp.device_model import DeviceModel
 from controller.ocpp.exc import CallError
-from controller.ocpp.ports import ChargingStation
+from controller.ocpp.ports import ChargingStation, SecurityEventType
 from controller.ocpp.rpc import Handler, Payload
 from controller.ocpp.schema import Codec
 from controller.store.store import Store
@@ -99,6 +99,9 @@ class Uplink(Protocol):
 
     def boot_again(self) -> None:
         """Send BootNotification without waiting for the interval (B02.FR.04)."""
+
+    def security_event(self, type: SecurityEventType, tech_info: str) -> None:
+        """Keep a security event, and tell it as soon as there is somebody to tell (A04)."""
 
     def reconnect(self) -> None:
         """Close and connect again, with the credentials as they are now (A01)."""

@@ -142,6 +142,8 @@ class Outbox:
         frozen_any = False
         for record in records:
             if record.frozen is None:
+                if self._ready and not self._is_offline(record):
+                    break  # not ahead of its turn: see below
                 frozen = self._encode(record)
                 if frozen is None:
                     if any(ready.stream == record.stream for ready in self._ready):

@@ -87,6 +87,13 @@ class UnlockOutcome(StrEnum):
     NOT_SUPPORTED = "NotSupported"  # tethered cable
 
 
+class SecurityEventType(StrEnum):
+    """Those of the specification's list that this station knows of itself (Part 2, Appendix 1)."""
+
+    RECONFIGURED = "ReconfigurationOfSecurityParameters"
+    MEMORY_EXHAUSTION = "MemoryExhaustion"
+
+
 class ChargingStation(Protocol):
     """The station as a CSMS sees it."""
 
@@ -163,3 +170,6 @@ class Csms(Protocol):
 
     def records_added(self) -> None:
         """There is something new in the outbox."""
+
+    def security_event(self, type: SecurityEventType, tech_info: str) -> None:
+        """Keep a security event, and tell it as soon as there is somebody to tell (A04)."""

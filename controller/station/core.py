@@ -24,7 +24,7 @@ from controller.logic.session import Session, Stage
 from controller.logic.values import IdToken, IdTokenType, SampleContext
 from controller.ocpp.device_model import DeviceModel
 from controller.ocpp.dialect import BootReason
-from controller.ocpp.ports import Csms
+from controller.ocpp.ports import Csms, SecurityEventType
 from controller.station.authorizer import Authorizer
 from controller.station.events import EventBus
 from controller.station.meters import MakeWatch, MeterWatch
@@ -467,6 +467,8 @@ class Core:
         self._is_full = is_full
         _log.log(logging.ERROR if is_full else logging.WARNING, "the storage %s", "is full" if is_full else "has room")
         self.events.emit("fault", id="storage_full", active=is_full)
+        if is_full:
+            self.csms.security_event(SecurityEventType.MEMORY_EXHAUSTION, FAULTS["storage_full"].title)
         for evse_id in self.runners:
             self._note_faults(evse_id)
             self.csms.status_changed(evse_id, CONNECTOR)

@@ -92,4 +92,11 @@ _FOURTH = (
     "CREATE INDEX lossy_transactions ON losses (transaction_id)",
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _SECOND, _THIRD, _FOURTH)
+_FIFTH = (
+    # fate: waiting, delivered or undeliverable. Of those that do not wait the oldest are deleted, the newest of all never.
+    """CREATE TABLE security_events (
+        number INTEGER PRIMARY KEY, type TEXT NOT NULL, stamp TEXT NOT NULL, tech_info TEXT NOT NULL, fate TEXT NOT NULL)""",
+    "CREATE INDEX waiting_security_events ON security_events (number) WHERE fate = 'waiting'",
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _SECOND, _THIRD, _FOURTH, _FIFTH)

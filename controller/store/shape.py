@@ -36,6 +36,7 @@ BODIES: Mapping[tuple[str, str], Any] = {
     ("faults", "raised"): Stamp,
     ("faults", "cleared"): Stamp,
     ("wear", "body"): Wear,
+    ("security_events", "stamp"): Stamp,
 }
 _TYPES: Mapping[str, type | tuple[type, ...]] = {"INTEGER": int, "TEXT": str, "REAL": (float, int)}
 _HIGHEST = 1 << 53  # of any number of ours; far beyond it is garbage
@@ -79,7 +80,7 @@ class Table:
                 told = undecodable(value, BODIES[self.name, column.name])
                 if told:
                     return f"{column.name} {told}"
-        if self.name == "outcomes" and row["fate"] not in list(Fate):
+        if self.name in ("outcomes", "security_events") and row["fate"] not in list(Fate):
             return f"fate {row['fate']!r} is none there is"
         return _event_problem(row) if self.name == "events" else ""
 

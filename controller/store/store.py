@@ -19,13 +19,14 @@ from controller.store.kept import KeptValues
 from controller.store.overlays import Overlays
 from controller.store.queue import Queue
 from controller.store.salvage import META, Salvage, told
+from controller.store.security import SecurityLog
 from controller.store.transactions import Transactions
 
 DATABASE = "station.db"  # in the state directory
 
 
-class Store(Boots, Transactions, Queue, KeptValues, Overlays, Archive, History):
-    """Everything that outlives a restart, by subject: boots, transactions, queue, kept values, overlays, archive, history."""
+class Store(Boots, Transactions, Queue, KeptValues, Overlays, Archive, History, SecurityLog):
+    """Everything that outlives a restart, by subject: boots, transactions, queue, kept values, overlays, archive, history, security log."""
 
     _db: Database
 
@@ -37,6 +38,7 @@ class Store(Boots, Transactions, Queue, KeptValues, Overlays, Archive, History):
         Overlays.__init__(self, db)
         Archive.__init__(self, db)
         History.__init__(self, db)
+        SecurityLog.__init__(self, db)
 
     @classmethod
     def open(cls, path: Path, clock: Clock, limits: StoreLimits | None = None, random: Random | None = None) -> Store:

@@ -68,7 +68,7 @@ _STREAM = """SELECT p.position, e.kind, e.body, m.position IS NOT NULL AS has_me
 # What names a row of a table in a line, where it is not its id.
 _KEYS = {
     "boots": "number", "clocks": "boot_id", "messages": "position", "profiles": "profile_id", "authorization_cache": "rowid",
-    "kept_values": "position", "faults": "position", "wear": "evse_id",
+    "kept_values": "position", "faults": "position", "wear": "evse_id", "security_events": "number",
 }  # fmt: skip
 _OF_NO_TRANSACTION = "meter values outside transactions"
 _SETTLED = (Fate.DELIVERED, Fate.GAVE_UP, Fate.UNDELIVERABLE, Fate.SKIPPED)

@@ -238,9 +238,9 @@ async def test_secrets_do_not_reach_whoever_watches_the_frames() -> None:
             "variable": {"name": "BasicAuthPassword"},
             "attributeValue": secret,
         }
-        await r.csms.call("SetVariables", {"setVariableData": [data]})
         token = {"idToken": "4711-0815", "type": "KeyCode"}
         await r.csms.call("RequestStartTransaction", {"remoteStartId": 1, "idToken": token})
+        await r.csms.call("SetVariables", {"setVariableData": [data]})
         seen = json.dumps(r.events)
         assert "SetVariables" in seen
         assert "RequestStartTransaction" in seen

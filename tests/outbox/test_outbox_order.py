@@ -161,6 +161,26 @@ def test_what_waits_behind_a_slow_answer_is_not_encoded_before_its_turn(path: Pa
     assert [each.payload["offline"] for each in bench.csms.sent] == [False, False, False, False, True, True]
 
 
+@pytest.mark.ocpp("2.0.1", "E04.FR.03", "E11.FR.07")
+def test_what_was_told_online_behind_a_backlog_is_offline_if_the_link_drops_before_its_turn(path: Path) -> None:
+    async def script(bench: Bench) -> None:
+        transaction_id = bench.begin()
+        bench.update(transaction_id)
+        bench.update(transaction_id)
+        bench.csms.script.extend(["ok", "late", "lost"])
+        bench.link_up()
+        bench.update(transaction_id)  # online, behind the backlog
+        bench.update(transaction_id)
+        await asyncio.sleep(60)
+        bench.link_up()
+        bench.update(transaction_id)
+        await asyncio.sleep(5)
+
+    bench = play(path, V201, script)
+    assert [each.payload["seq"] for each in bench.csms.sent] == [0, 1, 2, 2, 3, 4, 5]
+    assert [each.payload["offline"] for each in bench.csms.sent] == [True] * 6 + [False]
+
+
 def test_event_without_a_message_in_this_version_is_passed_over_without_a_number(path: Path) -> None:
     async def script(bench: Bench) -> None:
         bench.link_up()

@@ -20,7 +20,7 @@ from controller.logic.evse import EvseFacts, Heartbeat, Permit, PermitWithdrawn,
 from controller.logic.records import OpenTransaction
 from controller.logic.values import AuthorizationStatus, IdToken, TokenInfo
 from controller.ocpp.device_model import DeviceModel
-from controller.ocpp.ports import EvseInfo, NotOnline
+from controller.ocpp.ports import EvseInfo, NotOnline, SecurityEventType
 from controller.ocpp.variables import station_variables
 from controller.station.app import Station
 from controller.station.events import EventBus
@@ -48,6 +48,7 @@ class FakeCsms:
         self.asked: list[str] = []
         self.status_changes: list[tuple[int, int]] = []
         self.news = 0
+        self.security_events: list[tuple[SecurityEventType, str]] = []
         self.answers_after_s = 0.2
 
     async def authorize(self, id_token: IdToken, evse_id: int | None) -> TokenInfo:
@@ -64,6 +65,9 @@ class FakeCsms:
 
     def records_added(self) -> None:
         self.news += 1
+
+    def security_event(self, type: SecurityEventType, tech_info: str) -> None:
+        self.security_events.append((type, tech_info))
 
 
 class World:

@@ -75,6 +75,8 @@ async def test_nothing_begins_and_everybody_who_asks_is_told_why(world: World) -
     assert any(e["kind"] == "token" and "storage is full" in e["text"] for e in world.events)
     assert any(e["kind"] == "fault" and e["id"] == "storage_full" and e["active"] for e in world.events)
     assert "storage_full" in [each["id"] for each in world.station.why()["evses"][0]["faults"]]
+    [(event, told)] = world.csms.security_events
+    assert event == "MemoryExhaustion" and "storage full" in told
     answer = world.station.request_start(StartRequest(IdToken("04AA"), 1))
     assert not answer.accepted and "storage is full" in answer.detail
     assert world.station.status(1, 1).info == FAULTS["storage_full"].title

@@ -145,17 +145,21 @@ def checkpoint(path: Path) -> None:
 
 
 def store_of_first_schema(path: Path) -> str:
-    """Leave a database as the first version of the program did, with a transaction under way; return its id."""
+    return store_of_schema(path, 1)
+
+
+def store_of_schema(path: Path, version: int) -> str:
+    """Leave a database as an older version of the program did, with a transaction under way; return its id."""
     store, clock = open_store(path), HandClock()
     transaction_id = begin(store, clock)
     store.add_event(updated(transaction_id, clock.now(), may_drop=False))
     store.close()
     with closing(sqlite3.connect(path)) as connection:
-        for statement in (statement for statements in MIGRATIONS[1:] for statement in statements):
+        for statement in (statement for statements in MIGRATIONS[version:] for statement in statements):
             kind, name = statement.split()[1:3]
             if kind == "TABLE":
                 connection.execute(f"DROP TABLE {name}")
-        connection.execute("PRAGMA user_version = 1")
+        connection.execute(f"PRAGMA user_version = {version}")
         connection.execute("VACUUM")
     return transaction_id
 

@@ -55,6 +55,8 @@ def lived(path: Path, count: int = 10) -> None:
         store.set_variable(f"Component{number}.Variable", "x" * random.randrange(60), "csms")
     store.set_meta("local_limit.1", "10")
     store.set_availability(1, 1, False)
+    store.add_security_event("MemoryExhaustion", "")
+    store.add_security_event("ReconfigurationOfSecurityParameters", "SecurityCtrlr.BasicAuthPassword")
     for number in range(count):
         session, record = f"session-{number}", f"record-{number}"
         store.open_session(session, 1, clock.now())

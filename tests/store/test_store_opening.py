@@ -9,10 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from controller.logic.records import Kept
 from controller.store.database import StoreLimits
 from controller.store.exc import NewerSchema, StorageFull, StoreError, StoreUnusable
 from controller.store.schema import APPLICATION_ID, MIGRATIONS, PAGE_BYTES
 from controller.store.store import Store
+from tests.store.cut_session import store_of_schema
 from tests.store.facts import CSMS, V201, HandClock, begin, ended, open_store, started, updated
 
 
@@ -73,6 +75,32 @@ def test_newer_schema_is_refused_and_left_alone(path: Path) -> None:
     with pytest.raises(NewerSchema, match="install the newer program"):
         open_store(path)
     assert sqlite3.connect(path).execute("SELECT count(*) FROM events").fetchone()[0] == 0
+
+
+@pytest.mark.parametrize("version", range(1, len(MIGRATIONS)))
+def test_a_database_of_every_older_schema_is_brought_up_to_date_with_all_it_holds(path: Path, version: int) -> None:
+    clock = HandClock()
+    transaction_id = store_of_schema(path, version)
+    with closing(sqlite3.connect(path)) as old:
+        assert old.execute("PRAGMA user_version").fetchone()[0] == version
+        tables = {name for (name,) in old.execute("SELECT name FROM sqlite_master")}
+    store = open_store(path, clock)
+    assert store.salvage is None
+    [found] = store.open_transactions()
+    assert (found.id, found.last_register_wh) == (transaction_id, 1100) and store.queued_count() == 2
+    store.add_event(ended(transaction_id, clock.now()))
+    store.keep(transaction_id, Kept(clock.now(), ()))
+    store.note_faults(1, ["meter_lost"])
+    store.add_security_event("MemoryExhaustion", "")
+    assert not store.has_losses(transaction_id)
+    store.close()
+    with closing(sqlite3.connect(path)) as new, closing(sqlite3.connect(path.with_name("new"))) as fresh:
+        for statement in (statement for statements in MIGRATIONS for statement in statements):
+            fresh.execute(statement)
+        query = "SELECT name, sql FROM sqlite_master ORDER BY name"
+        assert new.execute(query).fetchall() == fresh.execute(query).fetchall(), "as if it had been made today"
+        assert new.execute("PRAGMA user_version").fetchone()[0] == len(MIGRATIONS)
+        assert tables < {name for (name,) in new.execute("SELECT name FROM sqlite_master")}
 
 
 def filled(path: Path) -> None:

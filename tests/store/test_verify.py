@@ -44,6 +44,7 @@ def lived(path: Path) -> tuple[str, str]:
     store.add_charging_record(ChargingRecord("r", "s", 1, Basis.CSMS, IdToken("04A1B2C3"), 1000, clock.now()))
     store.cache_put(IdToken("04A1B2C3"), TokenInfo(AuthorizationStatus.ACCEPTED))
     store.set_variable("A.B", "1", "csms")
+    store.add_security_event("MemoryExhaustion", "")
     one = begin(store, clock)
     store.link(one, session_id="s", record_id="r")
     for number in range(3):

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from controller.ocpp.dialect import Uplink
+from controller.ocpp.ports import SecurityEventType
 from controller.ocpp.rpc import Handler, Reply
 from controller.ocpp.schema import given
 from controller.ocpp.v16.keys import Keys, KeyValue, SetStatus
@@ -43,6 +44,7 @@ class Configuration:
 
     async def _reconnect(self) -> None:
         self._uplink.reconnect()
+        self._uplink.security_event(SecurityEventType.RECONFIGURED, _CREDENTIAL)
 
     async def get(self, request: GetConfigurationRequest) -> Reply:
         """An empty list is as good as none: everything is told (§5.8)."""

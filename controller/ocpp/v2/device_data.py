@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import logging
 from typing import Literal
 
 from msgspec import UNSET
 
 from controller.ocpp.device_model import Missing, Mutability, SetOutcome, Variable
-from controller.ocpp.dialect import Context, Message
+from controller.ocpp.dialect import Context
 from controller.ocpp.exc import CallError, ErrorCode
+from controller.ocpp.ports import SecurityEventType
 from controller.ocpp.rpc import Handler, Reply
-from controller.ocpp.schema import given, wire_time
+from controller.ocpp.schema import given
 from controller.ocpp.v2 import messages201 as m
 from controller.ocpp.v2.wire import place, status_info
 from controller.ocpp.variables import ITEMS_PER_MESSAGE
-
-_log = logging.getLogger(__name__)
 
 _PASSWORD = "SecurityCtrlr.BasicAuthPassword"
 _REPORTED_SIZE = 2500
@@ -75,12 +73,9 @@ class DeviceData:
         return "Rejected", ("InvalidValue", result.detail)  # B05.FR.07, B05.FR.08
 
     async def _credentials_changed(self) -> None:
-        """A01.FR.11/12: the change is told, the password never; then connect with it."""
-        _log.info("the CSMS has set a new basic authentication password")
-        at = wire_time(self._context.clock.now().wall)
-        event = {"type": "ReconfigurationOfSecurityParameters", "timestamp": at, "techInfo": _PASSWORD}
-        await self._context.uplink.send(Message("SecurityEventNotification", event))
+        """Connect with it. A01.FR.11/12: the change is told, the password never."""
         self._context.uplink.reconnect()
+        self._context.uplink.security_event(SecurityEventType.RECONFIGURED, _PASSWORD)
 
     async def get_variables(self, request: m.GetVariablesRequest) -> Reply:
         """B06.FR.01: one result for each item, in their order."""
