@@ -111,6 +111,7 @@ class Core:
         self.reader_problems = [""] * len(readers)  # in the board's order
         self._stopping = asyncio.Event()
         self._calendar_changed = asyncio.Event()  # renewed at every change
+        self._cares = asyncio.Event()  # there is something else to look after
         self._tasks: asyncio.TaskGroup  # from `run` on
         self._running: set[asyncio.Task[None]] = set()
         model.subscribe(self._variable_changed)
@@ -486,6 +487,10 @@ class Core:
                 places.append((evse_id, connector_id))
         return all(self._availability.get(place, True) for place in places)
 
+    def billing_changed(self) -> None:
+        """A transaction has begun or ended: its register is to be noted, or not any more."""
+        self._cares.set()
+
     def status_changed(self, evse_id: int) -> None:
         runner = self.runners[evse_id]
         session = runner.session
@@ -543,20 +548,28 @@ class Core:
     # --- what comes round --------------------------------------------------------------------------------------------------------
 
     async def _look_after(self) -> None:
-        """Flush in time what may wait, look now and then for room in the store, and miss the safety process that never came."""
-        look_s = self.clock.monotonic()
-        waits = asyncio.Event()
-        self.store.on_waiting(waits.set)
+        """Flush in time what may wait, the registers of what runs with it, so that no more than that is lost to a power cut;
+        look now and then for room in the store; miss the safety process that never came.
+        """
+        limits, look_s = self.store.limits, self.clock.monotonic()
+        note_s: float | None = None
+        self.store.on_waiting(self._cares.set)
         while True:
-            waits.clear()
+            self._cares.clear()
             now = self.clock.monotonic()
-            if _is_past(self.store.flush_due_s, now):
+            if not any(runner.session.billed is not None for runner in self.runners.values()):
+                note_s = None
+            elif note_s is None:
+                note_s = now + limits.flush_every_s
+            if _is_past(self.store.flush_due_s, now) or _is_past(note_s, now):
+                note_s = now + limits.flush_every_s
+                self._note_registers()
                 try:
                     self.store.flush()
                 except StorageFull as error:
                     _log.error("what was to be kept lazily is lost: %s", error)
             if _is_past(look_s, now):
-                look_s = now + self.store.limits.look_every_s
+                look_s = now + limits.look_every_s
                 self.store.look_for_room()
                 self.recorder.settle()
                 self._note_fullness()
@@ -564,11 +577,11 @@ class Core:
             if _is_past(self._safety_due_s, now):
                 self._safety_due_s = None
                 self._safety_missing(True)
-            times = (look_s, self.store.flush_due_s, self._safety_due_s)
+            times = (look_s, note_s, self.store.flush_due_s, self._safety_due_s)
             due = min(time for time in times if time is not None)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(max(0.0, due - self.clock.monotonic())):
-                    await waits.wait()
+                    await self._cares.wait()
 
     async def _sample_aligned(self) -> None:
         """Take clock-aligned meter values: in an event of the transaction where one runs, else by themselves (J01)."""

@@ -34,8 +34,6 @@ from controller.store.exc import StorageFull
 _log = logging.getLogger(__name__)
 
 TRY_AGAIN_S = 5.0  # where there was no room to keep what energy relies on
-NOTE_REGISTER_S = 10.0  # lazily written: at most a minute's worth is lost to a power cut
-
 _MAY_BEGIN_BUSINESS = (
     to.RemoteStartAsked,
     to.TokenPresented,
@@ -72,6 +70,8 @@ class Parts(Protocol):
 
     def status_changed(self, evse_id: int) -> None: ...
 
+    def billing_changed(self) -> None: ...
+
     def stop_everywhere(self, effect: to.StopEverywhere) -> None: ...
 
     def gate(self, evse_id: int | None) -> to.GateChanged: ...
@@ -99,7 +99,6 @@ class Runner:
         self._noted_plug: tuple[str, int] | None = None
         self._next_sample: float | None = None
         self._next_kept: float | None = None
-        self._next_note: float | None = None
         self._lock_wish: bool | None = None
         self.stuck = ""  # why it waits for room, else empty
         self._grants_later = False  # once the queue has told what became of the plug while it waited
@@ -131,6 +130,7 @@ class Runner:
                     await self._look_at_gate()
                 if isinstance(event, to.Resumed) and self.feed is not None:
                     self.feed.ready_at = self._resumes_from
+                    self._parts.billing_changed()
                 if isinstance(event, to.AuthorizationAnswered) and self.feed is None:
                     event = self._parts.answered_without_evse(event)
                 await self._perform(self.session.handle(event, self._now()))
@@ -183,7 +183,7 @@ class Runner:
         if self._queue or self._gate_may_differ or self._unheard() is not None:
             return
         self._news.clear()
-        times = [self.session.deadline(), self._next_sample, self._next_kept, self._next_note]
+        times = [self.session.deadline(), self._next_sample, self._next_kept]
         due = min((time for time in times if time is not None), default=None)
         try:
             async with asyncio.timeout(None if due is None else max(0.0, due - self._now())):
@@ -192,10 +192,10 @@ class Runner:
             return
 
     def _sample(self) -> None:
-        """Send periodic meter values, and note the register now and then, while a transaction runs."""
+        """Send and keep periodic meter values while a transaction runs."""
         billed, feed, now = self.session.billed, self.feed, self._now()
         if billed is None or feed is None:
-            self._next_sample = self._next_kept = self._next_note = None
+            self._next_sample = self._next_kept = None
             return
         interval_s = self._parts.settings.metering.updated_interval_s
         if self._next_sample is not None and now >= self._next_sample - EARLY_S:
@@ -205,9 +205,6 @@ class Runner:
         if self._next_kept is not None and now >= self._next_kept - EARLY_S:
             keeper.periodic(billed.id, feed)
         self._next_kept = next_periodic(self._transaction_since, keeper.rules.sampled_interval_s, now)
-        if self._next_note is None or now >= self._next_note - EARLY_S:
-            self._next_note = now + NOTE_REGISTER_S
-            self._parts.recorder.note_register(billed.id, feed)
 
     async def _hear_meter(self) -> None:
         """Let the machine know the newest reading before it hears of anything else."""
@@ -347,6 +344,7 @@ class Runner:
             self.feed.meter.is_awaited = self.session.awaits_register
         if transaction_id != self._transaction_id:
             self._transaction_id, self._transaction_since = transaction_id, self._now()
+            self._parts.billing_changed()
             self._noted_plug = plug_key
             if transaction_id is not None and self.feed is not None:
                 self._parts.supply.transaction_began(self.feed.board.id, transaction_id)
