@@ -15,6 +15,7 @@ class Energy:
         self.barred = ""  # why energy may not flow although authorised
         self.is_patience_over = False
         self._offer_a = 0.0
+        self._sees_power = False  # there is a meter
         self._idle_since: float | None = None
         self._patience_until: float | None = None
         self._allowance_wh: int | None = None  # the register at which an invalid token's allowance is used up
@@ -34,14 +35,16 @@ class Energy:
         self.is_patience_over = False
         self._patience_until = now + PATIENCE_S
 
-    def contactor_closed(self) -> None:
-        self.flows, self._idle_since = True, None  # until the meter says otherwise
+    def contactor_closed(self, now: float) -> None:
+        """Energy is taken to flow until a meter has seen none for its time."""
+        self.flows, self._idle_since = True, now if self._sees_power else None
 
     def unplugged(self) -> None:
         self.flows, self._idle_since, self._patience_until = False, None, None
 
     def read(self, register_wh: int, power_w: float, now: float) -> None:
         self.register_wh = max(register_wh, self.register_wh or 0)  # invariant 25: it never decreases
+        self._sees_power = True
         if power_w >= FLOW_W:
             self.flows, self._idle_since = True, None
         elif self.flows and self._idle_since is None:

@@ -316,7 +316,7 @@ class Session:
         old, was_plugged = self._facts, self._is_plugged
         self._see_plug(facts)
         if facts.contactor is ContactorState.CLOSED and (old is None or old.contactor is not ContactorState.CLOSED):
-            self._energy.contactor_closed()
+            self._energy.contactor_closed(now)
         if self._has_permit and facts.pilot in _ASKING_PILOT and (old is None or old.pilot not in _ASKING_PILOT):
             self._energy.ask_again(now)  # it is our turn now: the contactor has its time to close
         if self._is_plugged and not was_plugged:

@@ -83,13 +83,22 @@ class Outcome:
 
 
 def live(
-    play: Play, tell: Tell = lambda line: None, *, every: bool = False, timeline: Timeline | None = None
+    play: Play,
+    tell: Tell = lambda line: None,
+    *,
+    every: bool = False,
+    timeline: Timeline | None = None,
+    implies: bool = True,
+    on_frame: Callable[[Frame], None] = lambda frame: None,
 ) -> Outcome:
-    """Let it happen and return what came of it. every: tell of every happening, not only of progress. timeline: gets all of it."""
+    """Let it happen and return what came of it. every: tell of every happening, not only of progress. timeline: gets all of it.
+
+    implies: see `SimWorld`. on_frame: gets what passes the CSMS.
+    """
     outcome = Outcome(play.ocpp, play.seed)
     began_s, cpu_s = time.perf_counter(), time.process_time()
     with tempfile.TemporaryDirectory(prefix="pilotline-sim-") as directory:
-        run_virtual(_Lives(Path(directory), play, outcome, tell, every, timeline).run())
+        run_virtual(_Lives(Path(directory), play, outcome, tell, every, timeline, implies, on_frame).run())
     outcome.real_s = round(time.perf_counter() - began_s, 2)
     outcome.cpu_s = round(time.process_time() - cpu_s, 2)
     outcome.speed = round(outcome.virtual_s / outcome.real_s, 1)
@@ -133,7 +142,15 @@ def station_settings(seed: int, ocpp: str, pace: Pace = CROWDED) -> dict[str, di
 
 class _Lives:
     def __init__(
-        self, directory: Path, play: Play, outcome: Outcome, tell: Tell, every: bool, timeline: Timeline | None
+        self,
+        directory: Path,
+        play: Play,
+        outcome: Outcome,
+        tell: Tell,
+        every: bool,
+        timeline: Timeline | None,
+        implies: bool,
+        on_frame: Callable[[Frame], None],
     ) -> None:
         self._directory = directory
         self._play = play
@@ -141,6 +158,8 @@ class _Lives:
         self._outcome = outcome
         self._tell = tell
         self._every = every
+        self._implies = implies
+        self._on_frame = on_frame
         self._left = play.visits
         self._happenings: deque[str] = deque(maxlen=_REMEMBERED)
         self._told_s = time.perf_counter()
@@ -158,6 +177,7 @@ class _Lives:
             keeps=_KEEPS_FRAMES,
             variables=settings["variables"],
             station=settings["station"],
+            implies=self._implies,
         )
         world.csms.behaviour.boot_interval_s = self._play.pace.heartbeats_s
         self._books = Books(world)
@@ -263,6 +283,7 @@ class _Lives:
 
     def _count_frame(self, frame: Frame) -> None:
         self._outcome.frames += 1
+        self._on_frame(frame)
         self._digest.update(f"{frame.at_s:.6f} {frame.sender} {frame.text}\n".encode())
 
     def _violated(self, violation: Violation) -> None:
