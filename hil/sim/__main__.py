@@ -1,4 +1,4 @@
-"""`python -m hil.sim --sessions 200 --seed 1`: random lives of a station in virtual time. Exit code 1 when anything is wrong.
+"""`python -m hil.sim --sessions 200 --seed 1`, or `--years 10`: random lives of a station in virtual time. Exit code 1 when anything is wrong.
 
 Then the shortest replay that still goes wrong is searched, and drawn: its command line and the picture's file are told.
 """
@@ -6,11 +6,20 @@ Then the shortest replay that still goes wrong is searched, and drawn: its comma
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import logging
+import math
+import multiprocessing
+import os
 import sys
+import time
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from pathlib import Path
 
+from hil.sim.chance import VISITS_A_YEAR, YEAR_S, calendar
 from hil.sim.lives import OPERATOR, Outcome, Play, live
 from hil.sim.shrink import command_of, shortest
 from hil.sim.timeline import Timeline
@@ -19,26 +28,84 @@ from hil.sim.trouble import KINDS
 
 def main() -> int:
     args = _parser().parse_args()
-    if args.verbose:
-        logging.basicConfig(level=logging.DEBUG if args.verbose > 1 else logging.INFO, format="%(name)s %(message)s")
+    _be_quiet(args.verbose)
+    plays = _plays(args)
+    began_s = time.perf_counter()
+    outcomes = _lived(plays, args)
+    real_s = time.perf_counter() - began_s
+    if args.years is not None:
+        _say(together(outcomes, real_s, args.jobs))
+    if args.json is not None:
+        args.json.parent.mkdir(parents=True, exist_ok=True)
+        figures = {"real_s": round(real_s, 1), "jobs": args.jobs, "runs": [each.as_json() for each in outcomes]}
+        args.json.write_text(json.dumps(figures, indent=1) + "\n")
+    for play, outcome in zip(plays, outcomes, strict=True):
+        if outcome.wrong and not args.no_replay:
+            _replay(play, outcome, args.pictures)
+            break  # the others may be the same
+    return 1 if any(outcome.wrong for outcome in outcomes) else 0
+
+
+def _be_quiet(verbose: int) -> None:
+    if verbose:
+        logging.basicConfig(level=logging.DEBUG if verbose > 1 else logging.INFO, format="%(name)s %(message)s")
     else:
         logging.getLogger("controller").addHandler(logging.NullHandler())
         logging.lastResort = None
+
+
+def _plays(args: argparse.Namespace) -> list[Play]:
+    """Return what is to be played: so many visits with each version, or a station-year for each seed, versions in turn."""
     versions = [args.ocpp] if args.ocpp else ["1.6", "2.0.1"]
-    shares = [args.sessions // len(versions)] * len(versions)
-    shares[-1] += args.sessions - sum(shares)
+    without = frozenset(args.without)
+    if args.years is None:
+        shares = [args.sessions // len(versions)] * len(versions)
+        shares[-1] += args.sessions - sum(shares)
+        return [Play(args.seed, *share, without) for share in zip(versions, shares, strict=True)]
+    pace = calendar(args.sample)
+    return [
+        Play(
+            args.seed + number,
+            versions[number % len(versions)],
+            round(VISITS_A_YEAR * min(1.0, args.years - number)),
+            without,
+            pace,
+        )
+        for number in range(math.ceil(args.years))
+    ]
+
+
+def _lived(plays: Sequence[Play], args: argparse.Namespace) -> list[Outcome]:
+    """Return what came of each, told as they end."""
     outcomes = []
-    for version, share in zip(versions, shares, strict=True):
-        play = Play(args.seed, version, share, frozenset(args.without))
-        outcome = live(play, _say, every=args.verbose > 0)
-        outcomes.append(outcome)
-        _say(summary(outcome))
-        if outcome.wrong and not args.no_replay:
-            _replay(play, outcome, args.pictures)
-    if args.json is not None:
-        args.json.parent.mkdir(parents=True, exist_ok=True)
-        args.json.write_text(json.dumps({"runs": [each.as_json() for each in outcomes]}, indent=1) + "\n")
-    return 1 if any(outcome.wrong for outcome in outcomes) else 0
+    with contextlib.ExitStack() as stack:
+        if args.jobs > 1 and len(plays) > 1:
+            pool = stack.enter_context(ProcessPoolExecutor(args.jobs, multiprocessing.get_context("spawn")))
+            lives = pool.map(partial(_live, verbose=args.verbose), plays)
+        else:
+            lives = map(partial(_live, verbose=args.verbose), plays)
+        for outcome in lives:
+            _say(summary(outcome))
+            outcomes.append(outcome)
+    return outcomes
+
+
+def _live(play: Play, verbose: int) -> Outcome:
+    _be_quiet(verbose)
+    return live(play, _say, every=verbose > 0)
+
+
+def together(outcomes: Sequence[Outcome], real_s: float, jobs: int) -> str:
+    """Return what came of many years, for a person."""
+    years = sum(outcome.virtual_s for outcome in outcomes) / YEAR_S
+    work_s = sum(outcome.cpu_s for outcome in outcomes)
+    frames, visits = (sum(getattr(each, name) for each in outcomes) for name in ("frames", "sessions"))
+    wrong = [f"{each.seed} ({each.ocpp})" for each in outcomes if each.wrong]
+    return (
+        f"{years:.2f} station-years, seeds {outcomes[0].seed} to {outcomes[-1].seed}, {visits} visits and {frames} frames, "
+        f"in {real_s:.0f} s with {jobs} at once: {work_s / years:.0f} s of one core a year, {frames / work_s:.0f} frames a second\n"
+        + (f"WRONG with seeds {', '.join(wrong)}" if wrong else "nothing is wrong")
+    )
 
 
 def _replay(play: Play, outcome: Outcome, pictures: Path) -> None:
@@ -78,6 +145,16 @@ def _say(line: str) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m hil.sim", description=__doc__)
     parser.add_argument("--sessions", type=int, default=200, help="how many visits in all (default 200)")
+    parser.add_argument(
+        "--years", type=float,
+        help=f"instead: so many years of one station each, {VISITS_A_YEAR} visits a year, one seed after the other",
+    )  # fmt: skip
+    parser.add_argument(
+        "--sample", type=int, default=60, help="with --years: seconds between meter samples (default 60)"
+    )
+    parser.add_argument(
+        "--jobs", type=int, default=os.cpu_count() or 1, help="how many runs at once (default: one a core)"
+    )
     parser.add_argument("--seed", type=int, default=1, help="what all chance is drawn from (default 1)")
     parser.add_argument(
         "--ocpp", choices=("1.6", "2.0.1"), help="one version only (default: half of the visits with each)"

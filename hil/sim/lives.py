@@ -9,6 +9,8 @@ import asyncio
 import hashlib
 import json
 import logging
+import math
+import os
 import tempfile
 import time
 from collections import deque
@@ -32,6 +34,9 @@ _SETTLES_EVERY = 20  # visits
 _REMEMBERED = 60  # happenings told when something is wrong
 _HEALS_WITHIN_S = 6 * 3600.0
 _PROGRESS_S = 5.0
+_STORED_BYTES = 1 << 20
+_STORED_BYTES_A_MESSAGE = 4096
+_MOST_GROWTH_MB = 24.0
 
 Tell = Callable[[str], None]
 
@@ -54,7 +59,7 @@ class Play:
 class Outcome:
     """What came of one run. sessions: visits. frames: how many passed the CSMS; digest: of all of them, with their times.
 
-    wrong: the first thing that was, at wrong_at_s of virtual time, after these happenings.
+    stored_bytes: of the station's database in the end. wrong: the first thing that was, at wrong_at_s of virtual time, after these happenings.
     """
 
     ocpp: str
@@ -69,6 +74,7 @@ class Outcome:
     digest: str = ""
     commands: int = 0
     boots: int = 0
+    stored_bytes: int = 0
     troubles: dict[str, int] = field(default_factory=dict)
     virtual_s: float = 0.0
     real_s: float = 0.0
@@ -161,6 +167,7 @@ class _Lives:
         self._implies = implies
         self._on_frame = on_frame
         self._left = play.visits
+        self._resident_mb: float | None = None  # half-way, of a run that is long enough
         self._happenings: deque[str] = deque(maxlen=_REMEMBERED)
         self._told_s = time.perf_counter()
         self._books: Books
@@ -227,6 +234,8 @@ class _Lives:
             self._outcome.sessions += 1
             if self._outcome.sessions % _SETTLES_EVERY == 0:
                 self._books.settle()
+            if self._resident_mb is None and self._outcome.sessions >= max(100, self._play.visits // 2):
+                self._resident_mb = _resident_mb()
             self._tell_progress()
 
     async def _heal(self, world: SimWorld, operator: Operator, trouble: Trouble, drivers: list[Driver]) -> None:
@@ -255,12 +264,25 @@ class _Lives:
 
     def _close(self, world: SimWorld) -> None:
         outcome, books = self._outcome, self._books
-        problems = books.close()
+        problems = [*books.close(), *self._overgrown()]
         outcome.transactions, outcome.messages, outcome.compared = books.transactions, books.messages, books.compared
         outcome.energy_kwh = round(books.energy_wh / 1000, 3)
         outcome.boots = len(world.store_or_fail.boots())
+        outcome.stored_bytes = world.database.stat().st_size
         if problems:
             raise AssertionError("\n".join(problems))
+
+    def _overgrown(self) -> list[str]:
+        """Return what grew with the years although it should not."""
+        outcome = self._outcome
+        problems = []
+        most = _STORED_BYTES + _STORED_BYTES_A_MESSAGE * self._books.messages
+        if outcome.stored_bytes > most:
+            problems.append(f"the database has {outcome.stored_bytes} bytes, with {self._books.messages} messages")
+        grown_mb = _resident_mb() - (self._resident_mb or math.inf)
+        if grown_mb > _MOST_GROWTH_MB:
+            problems.append(f"in the second half the process grew by {grown_mb:.0f} MiB")
+        return problems
 
     # --- what is told
 
@@ -301,6 +323,11 @@ class _Lives:
         self._outcome.wrong_at_s = round(self._world.now, 3)
         self._outcome.happenings = list(self._happenings)
         logging.getLogger(__name__).debug("what went wrong", exc_info=error)
+
+
+def _resident_mb() -> float:
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
 class _Complaints(logging.Handler):

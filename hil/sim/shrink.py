@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
+from hil.sim.chance import VISITS_A_YEAR
 from hil.sim.lives import OPERATOR, Outcome, Play, live
 
 LIMIT_S = 180.0  # of real time
@@ -54,7 +55,10 @@ def kind_of(outcome: Outcome) -> str:
 
 def command_of(play: Play) -> str:
     """Return the command line that plays it."""
-    words = [f"python -m hil.sim --seed {play.seed} --ocpp {play.ocpp} --sessions {play.visits}"]
+    much = f"--sessions {play.visits}"
+    if play.pace.visits_a_year:
+        much = f"--years {play.visits / VISITS_A_YEAR:g} --sample {play.pace.samples_s}"
+    words = [f"python -m hil.sim --seed {play.seed} --ocpp {play.ocpp} {much}"]
     return " ".join([*words, *(f'--without "{kind}"' for kind in sorted(play.without))])
 
 

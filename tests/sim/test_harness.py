@@ -76,7 +76,7 @@ def test_implied_polls_and_renewals_tell_the_csms_the_same(version: str) -> None
     """Message for message over random lives: only a poll's phase apart in time, and what flows meanwhile in energy."""
     heard: dict[bool, list[Frame]] = {True: [], False: []}
     for implies, frames in heard.items():
-        outcome = live(Play(3, version, 8), implies=implies, on_frame=frames.append)
+        outcome = live(Play(2, version, 7), implies=implies, on_frame=frames.append)
         assert outcome.wrong == []
     assert len(heard[True]) > 200
     for implied, literal in zip(heard[True], heard[False], strict=True):
@@ -103,16 +103,6 @@ def _is_close(here: str, there: str) -> bool:
     with contextlib.suppress(ValueError):
         return abs((datetime.fromisoformat(here) - datetime.fromisoformat(there)).total_seconds()) < 2
     return False
-
-
-def test_a_renewal_that_fails_to_come_fails_the_run(tmp_path: Path) -> None:
-    async def script(scene: Scene) -> None:
-        await scene.begin()
-        scene.world.link.send = lambda message: None  # type: ignore[method-assign]
-        await scene.world.sleep(20)
-
-    with pytest.raises(AssertionError, match="permit not renewed"):
-        play(tmp_path, "2.0.1", script, implies=False)
 
 
 def test_what_only_the_plant_can_see_fails_the_run_too(tmp_path: Path) -> None:

@@ -469,3 +469,13 @@ def test_a_car_that_comes_while_its_token_is_checked_has_one_transaction(
         assert not world.store.open_sessions()
 
     test(tmp_path)
+
+
+@in_world()
+async def test_a_renewal_that_fails_to_come_is_noticed(world: World) -> None:
+    await world.charge()
+    world.site.link.send = lambda message: None  # type: ignore[method-assign]
+    await asyncio.sleep(20)
+    with pytest.raises(AssertionError, match="permit not renewed"):
+        world.check()
+    world.forgive()
