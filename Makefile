@@ -4,6 +4,8 @@ PYTEST := .venv/bin/python -m pytest
 OCPP ?= 2.0.1
 SESSIONS ?= 200
 SEED ?= 1
+YEARS ?=
+SAMPLE ?= 60
 NAME ?=
 RIG ?=
 TRACES ?= 100000
@@ -44,8 +46,8 @@ check: setup ## Style, formatting, types, and the rules of what may import what
 bench: setup ## Measure start, memory, rate, writes and how quickly it opens; build/bench.json (EDGES=100000 for the long form)
 	@.venv/bin/python -m hil.measure --out build/bench.json --edges $(EDGES) --conditions $(CONDITIONS)
 
-sim: setup ## Random lives on virtual time: SESSIONS=200 from SEED=1; figures in build/sim.json, what went wrong as a picture beside it
-	@.venv/bin/python -m hil.sim --sessions $(SESSIONS) --seed $(SEED) --json build/sim.json
+sim: setup ## Random lives on virtual time: SESSIONS=200 from SEED=1, or YEARS=10 of a station (SAMPLE=60 s); figures in build/sim.json
+	@.venv/bin/python -m hil.sim $(if $(YEARS),--years $(YEARS) --sample $(SAMPLE),--sessions $(SESSIONS)) --seed $(SEED) --json build/sim.json
 
 scenarios: setup ## Play the sequences of IEC 61851-1 and every protection, in 3 min (NAME="2.2 rcd" some; RIG=/dev/ttyACM0 on a rig); build/scenarios.json
 	@.venv/bin/python -m hil.scenarios $(NAME) $(if $(RIG),--rig $(RIG))

@@ -6,11 +6,14 @@ import json
 import os
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from hil.sim.chance import calendar
 from hil.sim.lives import Play, live
+from hil.sim.shrink import command_of
 from tests.sim.sim_tools import both_versions
 
 
@@ -20,6 +23,14 @@ def test_a_few_random_visits_leave_nothing_wrong(version: str, seed: int) -> Non
     outcome = live(Play(seed, version, 5))
     assert outcome.wrong == [], "\n".join([*outcome.happenings, *outcome.wrong])
     assert outcome.sessions >= 5 and outcome.transactions >= 2 and outcome.compared > 0
+
+
+@both_versions
+def test_a_week_of_a_seed_that_changes_every_day_leave_nothing_wrong(version: str) -> None:
+    play = Play(datetime.now(UTC).toordinal(), version, 40, pace=calendar(60))
+    outcome = live(play)
+    assert outcome.wrong == [], "\n".join([command_of(play), *outcome.happenings, *outcome.wrong])
+    assert outcome.virtual_s > 4 * 86400 and outcome.compared > 0
 
 
 @both_versions
