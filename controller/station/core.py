@@ -540,10 +540,20 @@ class Core:
                     _log.error("what was to be kept lazily is lost: %s", error)
             self.store.look_for_room()
             self.recorder.settle()
+            self._forget_oldest()
             self._note_fullness()
             if self._safety_due_s is not None and self._safety_due_s <= self.clock.monotonic():
                 self._safety_missing(True)
             self.look_again()
+
+    def _forget_oldest(self) -> None:
+        try:
+            gone = self.store.forget_oldest()
+        except StorageFull as error:
+            _log.error("the archive cannot be made smaller: %s", error)
+            return
+        if gone is not None:
+            _log.info("room is short: transaction %s, delivered whole, is no longer in the archive", gone)
 
     async def _sample_aligned(self) -> None:
         """Take clock-aligned meter values: in an event of the transaction where one runs, else by themselves (J01)."""
