@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from controller.logic.evse import Permit
-from controller.logic.values import IdToken
+from controller.logic.values import AuthorizationStatus, IdToken, TokenInfo
 from controller.ocpp.ports import StartRequest
+from hil.virtual import EPOCH
 from tests.station.station_world import ANNA, BERT, World, facts_of, in_world
 
 
@@ -141,6 +142,26 @@ async def test_after_a_short_power_cut_it_goes_on_as_soon_as_the_time_is_told(wo
     world.clock.set_wall(world.clock.true_wall())  # the CSMS's answer to BootNotification
     await world.until(world.is_closed, 40)
     assert len(world.open_transactions()) == 1 and not world.committed("Ended")
+
+
+@pytest.mark.ocpp("2.0.1", "C10.FR.13")
+@in_world(variables={"AuthCacheCtrlr.Enabled": "true"})
+async def test_a_clock_that_fell_back_makes_no_expired_token_valid(world: World) -> None:
+    world.csms.tokens[ANNA] = TokenInfo(AuthorizationStatus.ACCEPTED, expires=EPOCH + timedelta(hours=1))
+    world.csms.tokens[BERT] = TokenInfo(AuthorizationStatus.ACCEPTED, expires=EPOCH + timedelta(days=300))
+    for token in (ANNA, BERT):
+        await world.charge(token=token)
+        world.verb("unplug", evse=1)
+        await asyncio.sleep(7200)
+    world.csms.is_online = False
+    await world.power_cut(60, wall_error=datetime(1970, 1, 1, tzinfo=UTC) - world.clock.true_wall(), **NO_RTC)
+    world.verb("plug_in", evse=1)
+    await asyncio.sleep(2)
+    await world.swipe(ANNA)
+    await asyncio.sleep(20)
+    assert not world.is_closed() and world.clock.now().wall.year == 1970
+    await world.swipe(BERT)
+    await world.until(world.is_closed, 20)
 
 
 @in_world()
