@@ -11,6 +11,9 @@ from typing import Protocol
 from controller.logic.values import ClockQuality, Stamp
 
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+_RTC = Path("/sys/class/rtc/rtc0/since_epoch")
+_PLAUSIBLE_S = datetime(2025, 1, 1, tzinfo=UTC).timestamp()  # a clock chip without a battery begins at 1970 or 2000
+_RTC_TOLERANCE_S = 2.0  # it counts whole seconds
 
 
 class Clock(Protocol):
@@ -35,16 +38,23 @@ class Clock(Protocol):
 
 
 class SystemClock:
-    """The machine's clocks, with the offset that a CSMS taught us (the system's own clock is never set)."""
+    """The machine's clocks, with the offset that a CSMS taught us (the system's own clock is never set).
+
+    Its wall clock is trusted from then on, or as soon as the system is synchronised (NTP), or where a clock chip vouches for it. rtc: that
+    chip's seconds since 1970. Without any of them the system goes on from the time it last wrote down, however long it was off.
+    """
 
     longest_nap_s = 60.0
 
     def __init__(
-        self, system_is_synchronised: Callable[[], bool] = lambda: Path("/run/systemd/timesync/synchronized").exists()
+        self,
+        system_is_synchronised: Callable[[], bool] = lambda: Path("/run/systemd/timesync/synchronized").exists(),
+        rtc: Path = _RTC,
     ) -> None:
         self._boot_id = _BOOT_ID.read_text().strip()
         self._offset: timedelta | None = None  # wall minus monotonic, once told
         self._system_is_synchronised = system_is_synchronised
+        self._chip_vouches = _agrees(rtc)
         self._on_set: list[Callable[[], None]] = []
 
     @property
@@ -59,7 +69,8 @@ class SystemClock:
         if self._offset is not None:
             wall = datetime.fromtimestamp(0, UTC) + self._offset + timedelta(seconds=monotonic)
             return Stamp(self._boot_id, monotonic, wall, ClockQuality.TRUSTED)
-        quality = ClockQuality.TRUSTED if self._system_is_synchronised() else ClockQuality.UNTRUSTED
+        is_vouched = self._chip_vouches or self._system_is_synchronised()
+        quality = ClockQuality.TRUSTED if is_vouched else ClockQuality.UNTRUSTED
         return Stamp(self._boot_id, monotonic, datetime.now(UTC), quality)
 
     def set_wall(self, wall: datetime) -> None:
@@ -70,3 +81,12 @@ class SystemClock:
     def on_set(self, told: Callable[[], None]) -> Callable[[], None]:
         self._on_set.append(told)
         return lambda: self._on_set.remove(told)
+
+
+def _agrees(rtc: Path) -> bool:
+    """Whether the system has its time from a clock chip that kept it."""
+    try:
+        told_s = float(rtc.read_text())
+    except (OSError, ValueError):
+        return False
+    return told_s >= _PLAUSIBLE_S and abs(time.time() - told_s) <= _RTC_TOLERANCE_S

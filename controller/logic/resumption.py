@@ -2,7 +2,8 @@
 
 It goes on only where nothing speaks against it: configuration allows it, the interruption was short enough, the plug is in as it
 was, and the register is not lower. Where the safety process lived on it has watched the plug all along, and its counter proves
-that this is the same plug-in. Where it did not (a power cut), a plug that is in now must do, within the time allowed.
+that this is the same plug-in. Where it did not (a power cut), a plug that is in now must do, within the time allowed. How long a power
+cut lasted is known only by clocks that somebody vouched for: a Pi without a clock chip goes on from the time it last wrote down.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from dataclasses import dataclass
 
 from controller.logic.evse import EvseFacts, PlugState
 from controller.logic.records import OpenTransaction, StopReason, Trigger
-from controller.logic.values import Stamp
+from controller.logic.values import ClockQuality, Stamp
 
 UNNOTED_S = 75.0  # registers are noted at least every 60 s, and a contactor may stay closed 8.5 s without us
 
@@ -50,8 +51,17 @@ def interruption_s(last: Stamp, now: Stamp) -> float | None:
     """Return how long nobody was there, or None where the clocks cannot tell."""
     if last.boot_id == now.boot_id:
         return now.monotonic_s - last.monotonic_s
+    if ClockQuality.UNTRUSTED in (last.quality, now.quality):
+        return None
     gap = (now.wall - last.wall).total_seconds()
     return gap if gap >= 0 else None
+
+
+def awaits_time(last: Stamp, now: Stamp, rules: ResumptionRules) -> bool:
+    """Whether it may yet turn out to have been a short interruption, once somebody has told the time."""
+    if last.boot_id == now.boot_id or rules.timeout_s <= 0:
+        return False
+    return last.quality is ClockQuality.TRUSTED and now.quality is ClockQuality.UNTRUSTED
 
 
 def decide(

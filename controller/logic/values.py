@@ -9,7 +9,7 @@ from enum import StrEnum
 
 class ClockQuality(StrEnum):
     UNTRUSTED = "untrusted"  # nobody has vouched for the wall clock since this boot (a Pi without an RTC)
-    TRUSTED = "trusted"  # the system says it is synchronised, or a CSMS has told us the time
+    TRUSTED = "trusted"  # the system is synchronised, a clock chip kept the time, or a CSMS has told it
 
 
 @dataclass(frozen=True, slots=True)

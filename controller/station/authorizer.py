@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from datetime import datetime
 
 from controller.clock import Clock
 from controller.logic.authorization import (
@@ -18,7 +19,7 @@ from controller.logic.authorization import (
     stops_by_group,
 )
 from controller.logic.session_events import AskFor, AuthorizationAnswered, Authorize
-from controller.logic.values import AuthorizationStatus, IdToken, TokenInfo
+from controller.logic.values import AuthorizationStatus, ClockQuality, IdToken, TokenInfo
 from controller.ocpp.ports import Csms, NotOnline, TokenUnfit
 from controller.station.settings import Settings
 from controller.store.exc import StorageFull
@@ -63,7 +64,12 @@ class Authorizer:
         if not self._settings.authorization.cache_enabled:
             return None
         cached = self._store.cache_get(token)
-        return known_token(None, as_of(cached, self._clock.now().wall) if cached is not None else None)
+        return known_token(None, as_of(cached, self._now()) if cached is not None else None)
+
+    def _now(self) -> datetime:
+        """A clock that nobody vouches for makes nothing valid again that is known to be over."""
+        now = self._clock.now()
+        return now.wall if now.quality is ClockQuality.TRUSTED else max(now.wall, self._store.latest_known())
 
     def learned(self, token: IdToken, info: TokenInfo) -> None:
         """Remember what the CSMS said (C10.FR.01, C10.FR.04, C10.FR.05)."""

@@ -572,6 +572,7 @@ class Core:
                 look_s = now + limits.look_every_s
                 self.store.look_for_room()
                 self.recorder.settle()
+                self._forget_oldest()
                 self._note_fullness()
                 self.look_again()
             if _is_past(self._safety_due_s, now):
@@ -582,6 +583,15 @@ class Core:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(max(0.0, due - self.clock.monotonic())):
                     await self._cares.wait()
+
+    def _forget_oldest(self) -> None:
+        try:
+            gone = self.store.forget_oldest()
+        except StorageFull as error:
+            _log.error("the archive cannot be made smaller: %s", error)
+            return
+        if gone is not None:
+            _log.info("room is short: transaction %s, delivered whole, is no longer in the archive", gone)
 
     async def _sample_aligned(self) -> None:
         """Take clock-aligned meter values: in an event of the transaction where one runs, else by themselves (J01)."""

@@ -5,21 +5,24 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from controller.clock import Clock
 from controller.logic import session_events as to
 from controller.logic.evse import EvseFacts, PlugState
 from controller.logic.records import OpenTransaction, StopReason, Trigger
-from controller.logic.resumption import End, Resume, ResumptionRules, decide
+from controller.logic.resumption import End, Resume, ResumptionRules, awaits_time, decide
 from controller.logic.session import STOP_LIMIT_S
+from controller.logic.values import ClockQuality
 from controller.station.recorder import Recorder
 from controller.station.runner import Runner
+from controller.store.boots import Certainty
 from controller.store.store import Store
 
 _log = logging.getLogger(__name__)
 
 LOOK_AGAIN_S = 0.2
+TIME_WITHIN_S = 60.0  # of our start: who vouches for the clock has done so by then, or is not there
 OPEN_WITHIN_S = STOP_LIMIT_S  # of our start: whatever our predecessor had permitted is open by then
 
 
@@ -41,7 +44,8 @@ class Startup:
         self._clock = clock
         self._was_orderly = was_orderly
         self._open_by = clock.monotonic() + OPEN_WITHIN_S
-        self._open = store.open_transactions()
+        self._time_by = clock.monotonic() + TIME_WITHIN_S
+        self._open = [_mended(transaction, store) for transaction in store.open_transactions()]
         self._resumed_sessions: set[str] = set()
 
     def close_orphans(self) -> None:
@@ -91,6 +95,8 @@ class Startup:
 
     def _can_decide(self, arrival: Arrival, mine: list[OpenTransaction]) -> bool:
         """Facts of the plug are needed unless it is too late anyway. What ends does so with an open contactor."""
+        if mine and self._awaits_time(mine[-1], arrival):
+            return False
         if arrival.runner.feed is None:
             return True
         if mine and isinstance(self._verdict(mine[-1], arrival), End):
@@ -98,6 +104,14 @@ class Startup:
             is_open = facts is not None and not facts.is_energised
             return is_open or self._clock.monotonic() >= self._open_by
         return _plug_is_known(arrival)
+
+    def _awaits_time(self, transaction: OpenTransaction, arrival: Arrival) -> bool:
+        """Whether all hangs on how long the power was gone, and that may be known in a moment."""
+        now = self._clock.now()
+        if now.monotonic_s >= self._time_by or not awaits_time(transaction.last_stamp, now, arrival.rules()):
+            return False
+        verdict = self._verdict(transaction, arrival)
+        return not (isinstance(verdict, End) and verdict.reason is StopReason.EV_DISCONNECTED)
 
     def _verdict(self, transaction: OpenTransaction, arrival: Arrival) -> Resume | End:
         feed = arrival.runner.feed
@@ -181,6 +195,14 @@ class Startup:
             return
         if self._recorder.plug_spent(facts.evse_id) == (facts.run_id, facts.plug_count):
             arrival.runner.post(to.PlugSpent(facts))
+
+
+def _mended(transaction: OpenTransaction, store: Store) -> OpenTransaction:
+    """Say when it was last heard of as well as it is known by now."""
+    last = transaction.last_stamp
+    if store.certainty_of(last) is not Certainty.MENDED:
+        return transaction
+    return replace(transaction, last_stamp=replace(last, wall=store.wall_of(last), quality=ClockQuality.TRUSTED))
 
 
 def _plug_is_known(arrival: Arrival) -> bool:

@@ -119,6 +119,18 @@ class Boots(PastBoots):
         self.learn_wall_clock()
         return super().wall_of(stamp)
 
+    def latest_known(self) -> datetime:
+        """Return the latest time that is known to be over, whatever the clock says now: a machine without a clock chip may fall back."""
+        known = [_PLAUSIBLE, *(stamp.wall for stamp in self._learned.values())]
+        newest = self._db.row(
+            "SELECT json_extract(body, '$.stamp') AS stamp FROM events ORDER BY position DESC LIMIT 1"
+        )
+        if newest is not None:
+            stamp = decode(newest["stamp"], Stamp)
+            if self.certainty_of(stamp) is not Certainty.GUESSED:
+                known.append(super().wall_of(stamp))
+        return max(known)
+
     def _learn(self, connection: sqlite3.Connection) -> None:
         boot_id = self._db.clock.boot_id
         if boot_id in self._learned:

@@ -26,6 +26,8 @@ from controller.store.salvage import Salvage, finish, replace_damaged
 from controller.store.schema import APPLICATION_ID, ARCHIVE_TABLES, MIGRATIONS, PAGE_BYTES
 
 _BUSY_S = 0.3  # the event loop waits: a reader never holds us up, a second writer is a mistake
+_LOG_BYTES = 4 << 20  # a log is copied into the database after a thousand pages
+_SOON_BYTES = 8 << 20
 _PROBE_BYTES = 32 << 10  # what must fit before it is believed that there is room again
 _DAMAGE = {"SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_TOOBIG"}  # the last: of a schema that is garbage
 
@@ -34,7 +36,8 @@ _DAMAGE = {"SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_TOOBIG"}  # the last: of a
 class StoreLimits:
     """flush_every_s: how long a lazy change may wait. look_every_s: how often room is looked for. free_floor_bytes: below this much free space on the file system no
     new session begins. max_bytes: quota of the database; new sessions end `reserve_bytes` before it, so that begun
-    ones can finish. ballast_bytes: held back on the card itself, for the same when it is full to the last byte.
+    ones can finish. archive_bytes: size of the database above which the oldest transactions go that were delivered
+    whole, archive_transactions: which always stay, the newest. ballast_bytes: held back on the card itself, for the same when it is full to the last byte.
     max_waiting: queued events above which updates are thinned out. cache_entries: authorization cache.
     check_bytes: up to this size all of the database is checked at opening. durable False gives up every promise about power cuts (simulations that do not test them).
     """
@@ -44,6 +47,8 @@ class StoreLimits:
     free_floor_bytes: int = 16 << 20
     max_bytes: int = 1 << 30
     reserve_bytes: int = 4 << 20
+    archive_bytes: int = 768 << 20
+    archive_transactions: int = 100
     ballast_bytes: int = 2 << 20
     max_waiting: int = 10_000
     cache_entries: int = 1_000
@@ -146,10 +151,24 @@ class Database:
         return None if self._waiting_since is None else self._waiting_since + self.limits.flush_every_s
 
     def has_space(self) -> bool:
-        used = (self._pragma("page_count") - self._pragma("freelist_count")) * PAGE_BYTES
+        if self._is_full or self._used_bytes() >= self.limits.max_bytes - self.limits.reserve_bytes:
+            return False
+        free, floor = shutil.disk_usage(self.path.parent).free, self.limits.free_floor_bytes
+        # What is unused within the file is as good as free space, but for what the log takes until it is copied.
+        return free >= floor or (free >= _LOG_BYTES and free + self._spare_bytes() >= floor)
+
+    def is_crowded(self) -> bool:
+        """Whether the archive is over its quota, or so large that there is soon no space for new sessions."""
+        if self._used_bytes() > self.limits.archive_bytes:
+            return True
         free = shutil.disk_usage(self.path.parent).free
-        within = used < self.limits.max_bytes - self.limits.reserve_bytes
-        return within and free >= self.limits.free_floor_bytes and not self._is_full
+        return free + self._spare_bytes() < self.limits.free_floor_bytes + _SOON_BYTES
+
+    def _spare_bytes(self) -> int:
+        return self._pragma("freelist_count") * PAGE_BYTES
+
+    def _used_bytes(self) -> int:
+        return self._pragma("page_count") * PAGE_BYTES - self._spare_bytes()
 
     def look_for_room(self) -> None:
         """Where something did not fit, find out whether it would now. That something small fits says nothing."""

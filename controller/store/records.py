@@ -72,7 +72,7 @@ class Records(PastBoots, Archive):
         for number in self._chosen(choice):
             with telling(self._db.path), self._db.snapshot():
                 row = self._row(number)
-                found = self._summary(row) if self._is_within(row, choice) else None
+                found = self._summary(row) if row is not None and self._is_within(row, choice) else None
             if found is not None:
                 yield found
 
@@ -81,7 +81,7 @@ class Records(PastBoots, Archive):
         for number in self._chosen(choice):
             with telling(self._db.path), self._db.snapshot():
                 row = self._row(number)
-                found = self._archived(row) if self._is_within(row, choice) else None
+                found = self._archived(row) if row is not None and self._is_within(row, choice) else None
             if found is not None:
                 yield found
 
@@ -101,9 +101,10 @@ class Records(PastBoots, Archive):
             )
         return [row["number"] for row in rows]
 
-    def _row(self, number: int) -> sqlite3.Row:
+    def _row(self, number: int) -> sqlite3.Row | None:
+        """Return None for one that the station has let go of meanwhile (see `pruning`)."""
         row = self._db.row(TRANSACTION_COLUMNS + "WHERE t.number = ?", (number,))
-        if row is None:
+        if row is None and self._db.row("SELECT 1 FROM transactions WHERE number = ?", (number,)) is not None:
             raise StoreError(f"transaction number {number} has no row in streams: see pilotline records verify")
         return row
 

@@ -5,9 +5,9 @@ row of `messages`, appended when it is frozen; how far delivery has come is a ma
 acknowledgement rewrites one small row and nothing is deleted. A stream is what must stay in order: one transaction, or
 the meter values outside any. Only what was not simply delivered has a row in `outcomes`.
 
-Positions are chronological and never used twice: whatever is deleted, the newest event stays. The only rows ever deleted are
-updates that were knowingly dropped before they were encoded (E12.FR.04): their `outcomes` row stays and accounts for the
-gap in seqNo. After a damage (see `salvage`) what was lost is marked likewise, and `meta` tells the position that the next one must be above.
+Positions are chronological and never used twice: whatever is deleted, the newest event stays. Deleted are only updates
+that were knowingly dropped before they were encoded (E12.FR.04): their `outcomes` row stays and accounts for the gap in seqNo; and, where
+room is short, the oldest transactions of which everything was delivered (see `pruning`). After a damage (see `salvage`) what was lost is marked likewise, and `meta` tells the position that the next one must be above.
 """
 
 from __future__ import annotations

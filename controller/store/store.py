@@ -17,6 +17,7 @@ from controller.store.database import Database, StoreLimits
 from controller.store.history import History
 from controller.store.kept import KeptValues
 from controller.store.overlays import Overlays
+from controller.store.pruning import Pruning
 from controller.store.queue import Queue
 from controller.store.salvage import META, Salvage, told
 from controller.store.security import SecurityLog
@@ -25,7 +26,7 @@ from controller.store.transactions import Transactions
 DATABASE = "station.db"  # in the state directory
 
 
-class Store(Boots, Transactions, Queue, KeptValues, Overlays, Archive, History, SecurityLog):
+class Store(Boots, Transactions, Queue, KeptValues, Overlays, Archive, History, SecurityLog, Pruning):
     """Everything that outlives a restart, by subject: boots, transactions, queue, kept values, overlays, archive, history, security log."""
 
     _db: Database
@@ -39,6 +40,7 @@ class Store(Boots, Transactions, Queue, KeptValues, Overlays, Archive, History, 
         Archive.__init__(self, db)
         History.__init__(self, db)
         SecurityLog.__init__(self, db)
+        Pruning.__init__(self, db)
 
     @classmethod
     def open(cls, path: Path, clock: Clock, limits: StoreLimits | None = None, random: Random | None = None) -> Store:

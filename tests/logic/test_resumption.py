@@ -77,6 +77,15 @@ def test_too_late_ends_with_the_right_reason(now: Stamp, orderly: bool, reason: 
     assert decided(now=now, was_orderly=orderly) == End(Trigger.ABNORMAL_CONDITION, reason, 6001, False)
 
 
+@pytest.mark.parametrize("which", ["before", "after"])
+def test_a_power_cut_is_only_as_short_as_a_clock_that_somebody_vouched_for_says(which: str) -> None:
+    last, now = stamp(0), stamp(20, "boot-2")
+    doubtful = dataclasses.replace(last if which == "before" else now, quality=ClockQuality.UNTRUSTED)
+    transaction = dataclasses.replace(OPEN, last_stamp=doubtful if which == "before" else last)
+    found = decided(transaction=transaction, now=now if which == "before" else doubtful)
+    assert isinstance(found, End) and found.reason is StopReason.POWER_LOSS
+
+
 def test_never_where_configuration_forbids_it() -> None:
     found = decided(rules=dataclasses.replace(RULES, timeout_s=0.0))
     assert isinstance(found, End) and found.reason is StopReason.REBOOT

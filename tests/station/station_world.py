@@ -188,12 +188,12 @@ class World:
             shutil.copy(file, self.folder / file.name)
         shutil.rmtree(snapshot)
 
-    async def power_cut(self, seconds: float) -> None:
-        """Everything of ours dies; the mains come back later and the machine boots."""
+    async def power_cut(self, seconds: float, **clock: Any) -> None:
+        """Everything of ours dies; the mains come back later and the machine boots. clock: what it then takes the time for."""
         self.site.cut_power()
         await self.kill_station()
         await asyncio.sleep(seconds)
-        self.clock.reboot(f"boot-{self.boots + 1}")
+        self.clock.reboot(f"boot-{self.boots + 1}", **clock)
         self.site.start_safety()
         await self.start_station()
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from controller.logic.evse import Permit
+from controller.logic.values import AuthorizationStatus, IdToken, TokenInfo
+from controller.ocpp.ports import StartRequest
+from hil.virtual import EPOCH
 from tests.station.station_world import ANNA, BERT, World, facts_of, in_world
 
 
@@ -107,6 +111,87 @@ async def test_a_long_power_cut_ends_with_power_loss_and_the_right_register(worl
     await asyncio.sleep(30)
     assert not world.is_closed() and len(world.committed("Started")) == 1
     assert world.station.snapshot()["evses"][0]["status"] == "Finishing"
+
+
+NO_RTC = {"trusted": False}
+
+
+@in_world()
+async def test_a_long_power_cut_that_the_clock_takes_for_a_short_one_is_no_continuity(world: World) -> None:
+    """A Pi without a clock chip goes on from the time it last wrote down: who is plugged in after hours may be anybody."""
+    await world.charge()
+    await asyncio.sleep(120)
+    hours = timedelta(hours=5)
+    await world.power_cut(hours.total_seconds(), wall_error=timedelta(seconds=20) - hours, **NO_RTC)
+    await asyncio.sleep(30)
+    assert not world.is_closed(), "the time may still be told"
+    await asyncio.sleep(60)
+    (ended,) = world.committed("Ended")
+    assert (ended["stopped_reason"], len(world.open_transactions())) == ("PowerLoss", 0)
+    await asyncio.sleep(60)
+    assert not world.is_closed()
+
+
+@in_world()
+async def test_after_a_short_power_cut_it_goes_on_as_soon_as_the_time_is_told(world: World) -> None:
+    await world.charge()
+    await asyncio.sleep(120)
+    await world.power_cut(20, wall_error=-timedelta(seconds=15), **NO_RTC)
+    await asyncio.sleep(10)
+    assert not world.is_closed()
+    world.clock.set_wall(world.clock.true_wall())  # the CSMS's answer to BootNotification
+    await world.until(world.is_closed, 40)
+    assert len(world.open_transactions()) == 1 and not world.committed("Ended")
+
+
+@pytest.mark.ocpp("2.0.1", "C10.FR.13")
+@in_world(variables={"AuthCacheCtrlr.Enabled": "true"})
+async def test_a_clock_that_fell_back_makes_no_expired_token_valid(world: World) -> None:
+    world.csms.tokens[ANNA] = TokenInfo(AuthorizationStatus.ACCEPTED, expires=EPOCH + timedelta(hours=1))
+    world.csms.tokens[BERT] = TokenInfo(AuthorizationStatus.ACCEPTED, expires=EPOCH + timedelta(days=300))
+    for token in (ANNA, BERT):
+        await world.charge(token=token)
+        world.verb("unplug", evse=1)
+        await asyncio.sleep(7200)
+    world.csms.is_online = False
+    await world.power_cut(60, wall_error=datetime(1970, 1, 1, tzinfo=UTC) - world.clock.true_wall(), **NO_RTC)
+    world.verb("plug_in", evse=1)
+    await asyncio.sleep(2)
+    await world.swipe(ANNA)
+    await asyncio.sleep(20)
+    assert not world.is_closed() and world.clock.now().wall.year == 1970
+    await world.swipe(BERT)
+    await world.until(world.is_closed, 20)
+
+
+@in_world()
+async def test_a_remote_start_that_awaits_its_ev_dies_with_the_station(world: World) -> None:
+    """What no transaction was begun for is an authorisation, and that is nobody's after a restart: the CSMS learns of it by the boot."""
+    assert world.station.request_start(StartRequest(IdToken(ANNA), 1, remote_start_id=7)).accepted
+    await world.until(lambda: world.station.runners[1].session.authorization, 5)
+    assert not world.open_transactions()
+    await world.kill_station()
+    await asyncio.sleep(1)
+    await world.start_station()
+    world.verb("plug_in", evse=1)
+    await asyncio.sleep(60)
+    assert not world.is_closed() and not world.committed() and world.store.open_sessions()[0][1] == 1
+    assert world.station.request_start(StartRequest(IdToken(ANNA), 1, remote_start_id=8)).accepted
+    await world.until(world.is_closed, 30)
+
+
+@in_world(variables={"TxCtrlr.TxStartPoint": "Authorized", "TxCtrlr.TxStopPoint": "Authorized"})
+async def test_a_transaction_that_awaits_its_ev_goes_on_awaiting_it(world: World) -> None:
+    assert world.station.request_start(StartRequest(IdToken(ANNA), 1, remote_start_id=7)).accepted
+    await world.until(world.open_transactions, 5)
+    (before,) = world.open_transactions()
+    await world.kill_station()
+    await asyncio.sleep(1)
+    await world.start_station()
+    world.verb("plug_in", evse=1)
+    await world.until(world.is_closed, 30)
+    (after,) = world.open_transactions()
+    assert (after.id, after.remote_start_id) == (before.id, 7)
 
 
 @in_world(variables={"TxCtrlr.ResumptionTimeout": "0"})
