@@ -227,8 +227,9 @@ def _child(name: str | None, config: StationConfig, config_path: Path | None) ->
     os.close(parent)
     try:
         if not _is_ready(ready):
-            said = Path(log.name).read_bytes()[before:].decode("utf-8", "replace").splitlines() or ["without a word"]
-            raise CommandFailed(f"the {name or 'station'} did not start: {said[-1]} ({log.name})", ExitCode.FAILED)
+            said = Path(log.name).read_bytes()[before:].decode("utf-8", "replace").splitlines()
+            last = said[-1].rpartition(" ERROR ")[2] if said else "without a word"
+            raise CommandFailed(f"the {name or 'station'} did not start: {last} ({log.name})", ExitCode.FAILED)
         yield
     finally:
         os.close(ready)

@@ -208,11 +208,13 @@ def _config_txt(args: argparse.Namespace) -> int:
 
 
 def _provision(args: argparse.Namespace) -> int:
-    from controller.provision import Given, provisioned
+    from controller.provision import Given, provisioned, unseen_notes
 
     load_board(args.board, _RUN)
     given = Given(args.identity, args.serial, args.revision, args.board, args.csms, args.organization)
     print_json(provisioned(args.out, given))
+    for note in unseen_notes(args.out, args.board):
+        print(f"note: {note}", file=sys.stderr)
     return ExitCode.OK
 
 

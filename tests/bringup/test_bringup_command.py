@@ -85,7 +85,8 @@ def test_a_board_that_the_bench_cannot_play_is_told_in_the_bench_s_words(tmp_pat
     result = command("--play", "--config", str(path), cwd=tmp_path)
     assert result.returncode == 1 and result.stderr.count("\n") == 1
     assert (
-        "the bench did not start: " in result.stderr and "exactly one bus of type 'gpio_page', not 0" in result.stderr
+        "the bench did not start: reference: the mock" in result.stderr
+        and "exactly one bus of type 'gpio_page', not 0" in result.stderr
     )
 
 
