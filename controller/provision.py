@@ -22,6 +22,7 @@ from controller.exits import CommandFailed, ExitCode
 PASSWORD_CHARACTERS = 32  # 16 to 40 are asked for (A00.FR.205)
 _ORGANIZATION = 64  # ub-organization-name of RFC 5280
 _MODE = 0o640  # root's, read by the service's group
+_UNSEEN = tuple(map(Path, ("/home", "/root", "/run/user", "/tmp", "/var/tmp")))  # ProtectHome, PrivateTmp of the units
 _LETTERS = string.ascii_letters + string.digits
 
 
@@ -83,6 +84,17 @@ def provisioned(out: Path, given: Given) -> dict[str, Any]:
         "csr": request,
         "files": [str(path) for path in files.values()],
     }
+
+
+def unseen_notes(out: Path, board: str) -> list[str]:
+    """Return a line for each of what `provisioned` names in the configuration that the systemd units do not see."""
+    named = [("board", Path(board))] if is_path(board) else []
+    return [
+        f"{what} {path}: is below {hidden}, which the systemd units do not see: put it below /etc/pilotline"
+        for what, path in (*named, ("--out", out))
+        for hidden in _UNSEEN
+        if path.resolve().is_relative_to(hidden)
+    ]
 
 
 def _key_and_request(given: Given) -> tuple[str, str]:

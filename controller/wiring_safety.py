@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from controller.hal import DeviceError, DriverMistake
 from controller.logic.evse import PilotOutput
 from controller.logic.pilot import EvseConfig
 from controller.safety.ports import BoardPorts, EvsePorts
+from controller.safety.slow import SlowCalls
 from drivers import registry
 from drivers.bus import Buses
 
@@ -21,12 +22,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class SafetyWiring:
-    """Everything the safety process drives and reads. `buses.close()` de-energises and lets go. drivers: each with its section."""
+    """Everything the safety process drives and reads. `buses.close()` de-energises and lets go. drivers: each with its section.
+
+    slow: what of somebody else's took too long.
+    """
 
     evses: tuple[EvsePorts, ...]
     board: BoardPorts
     buses: Buses
     drivers: tuple[tuple[DeviceSection, Any], ...] = ()
+    slow: SlowCalls = field(default_factory=SlowCalls)
 
     @contextlib.contextmanager
     def naming_drivers(self) -> Iterator[None]:
@@ -57,12 +62,16 @@ def build_safety(board: BoardConfig) -> SafetyWiring:
     """Open the devices. Raises DeviceError; then everything opened before is released again."""
     buses = Buses(board.buses, board.adcs)
     drivers: list[tuple[DeviceSection, Any]] = []
+    slow = SlowCalls(buses.monotonic)
 
     def build(section: DeviceSection | None) -> Any:
         if section is None:
             return None
         driver = registry.build(section, buses)
         drivers.append((section, driver))
+        if registry.is_foreign(section.family, section.type):
+            where = f"{section.where}: {registry.named(section.family, section.type)}"
+            slow.watch(driver, where, registry.calls_of(section.family))
         return driver
 
     try:
@@ -76,7 +85,7 @@ def build_safety(board: BoardConfig) -> SafetyWiring:
     except BaseException:
         buses.close()
         raise
-    return SafetyWiring(evses, shared, buses, tuple(drivers))
+    return SafetyWiring(evses, shared, buses, tuple(drivers), slow)
 
 
 def evse_config(evse: EvseBoard, period_s: float) -> EvseConfig:

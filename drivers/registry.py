@@ -150,7 +150,7 @@ def build(section: Section, buses: Buses) -> Any:
         driver = found(section.settings, buses, section.where)
     port = _PORTS.get(section.family)
     if port is not None and is_foreign(section.family, section.type):
-        missing = [name for name in vars(port) if not name.startswith("_") and not hasattr(driver, name)]
+        missing = [name for name in calls_of(section.family) if not hasattr(driver, name)]
         if missing:
             problem = f"{named(section.family, section.type)} has no {_listed(missing)}"
             raise DeviceError(section.where, problem, _ASK_AUTHOR)
@@ -164,6 +164,12 @@ def build(section: Section, buses: Buses) -> Any:
             problem = f"{named(section.family, section.type)} {what}"
             raise DeviceError(section.where, problem, _ASK_AUTHOR)
     return driver
+
+
+def calls_of(family: str) -> tuple[str, ...]:
+    """Return the names of what a family's port is called for."""
+    port = _PORTS.get(family)
+    return () if port is None else tuple(name for name in vars(port) if not name.startswith("_"))
 
 
 def _is_async(function: object) -> bool:

@@ -220,13 +220,16 @@ def _child(name: str | None, config: StationConfig, config_path: Path | None) ->
     parent, kept = os.pipe()
     command = command_line(name, config_path, writer, parent)
     log = (config.run_dir / "bring-up.log").open("ab")
+    before = log.tell()
     with log:
         process = subprocess.Popen(command, pass_fds=(writer, parent), stdin=subprocess.DEVNULL, stdout=log, stderr=log)
     os.close(writer)
     os.close(parent)
     try:
         if not _is_ready(ready):
-            raise CommandFailed(f"{name or 'the station'} did not start; its words are in {log.name}", ExitCode.FAILED)
+            said = Path(log.name).read_bytes()[before:].decode("utf-8", "replace").splitlines()
+            last = said[-1].rpartition(" ERROR ")[2] if said else "without a word"
+            raise CommandFailed(f"the {name or 'station'} did not start: {last} ({log.name})", ExitCode.FAILED)
         yield
     finally:
         os.close(ready)

@@ -128,7 +128,7 @@ def _check(args: argparse.Namespace) -> int:
     summary = ""
     try:
         board = load_board(args.board, _RUN)
-        notes, summary = wiring_notes(board), _summary(board)
+        notes, summary = [*wiring_notes(board), *_bench_notes(board)], _summary(board)
     except ConfigError as error:
         mistakes = list(error.mistakes)
     if args.json:
@@ -139,6 +139,21 @@ def _check(args: argparse.Namespace) -> int:
         print("\n".join([*(f"note: {note}" for note in notes), f"OK: {args.board}: {summary}"]))
         print(f"next: pilotline board draw {args.board}")
     return ExitCode.CONFIG if mistakes else ExitCode.OK
+
+
+def _bench_notes(board: BoardConfig) -> tuple[str, ...]:
+    """Return what the mock bench leaves alone of a board that it is to play. Raises ConfigError where it cannot play it at all."""
+    if not board.bench:
+        return ()
+    from hil.bench.layout import BenchError, Layout
+
+    try:
+        return Layout.of(board).left_alone
+    except BenchError as error:
+        rule = str(error).removeprefix(f"{board.name}: ")
+        raise ConfigError(
+            [f"{board.path} [board] bench = true: {rule}; the bench plays copies of mock.toml"]
+        ) from error
 
 
 def _summary(board: BoardConfig) -> str:
@@ -193,11 +208,13 @@ def _config_txt(args: argparse.Namespace) -> int:
 
 
 def _provision(args: argparse.Namespace) -> int:
-    from controller.provision import Given, provisioned
+    from controller.provision import Given, provisioned, unseen_notes
 
     load_board(args.board, _RUN)
     given = Given(args.identity, args.serial, args.revision, args.board, args.csms, args.organization)
     print_json(provisioned(args.out, given))
+    for note in unseen_notes(args.out, args.board):
+        print(f"note: {note}", file=sys.stderr)
     return ExitCode.OK
 
 

@@ -122,14 +122,20 @@ class Technician:
 def rendered(finding: Finding) -> str:
     """Return a finding as text of 80 columns; what to check follows below."""
     mark = {Verdict.PASSED: "ok", Verdict.FAILED: "FAILED"}.get(finding.verdict, finding.verdict)
-    place = " " * 33
-    lines = wrap(finding.measured, 78, initial_indent=place, subsequent_indent=place, break_on_hyphens=False) or [""]
+    lines = _wrapped(finding.measured, " " * 33, " " * 33) or [""]
     head = f"  {mark:<9} {finding.step:<20} {lines[0].strip()}"
     more = lines[1:]
     if finding.is_bad:
-        more += wrap(f"expected: {finding.expected}", 78, initial_indent="    ", subsequent_indent="    ")
-        more += wrap(f"check: {finding.check}", 78, initial_indent="    ", subsequent_indent="      ")
+        more += _wrapped(f"expected: {finding.expected}", " " * 4, " " * 4)
+        more += _wrapped(f"check: {finding.check}", " " * 4, " " * 6)
     return "\n".join([head, *more])
+
+
+def _wrapped(text: str, first: str, others: str) -> list[str]:
+    """Return lines of 78 columns with these indents; a path stays whole, so that it can be copied, and is longer if it must be."""
+    return wrap(
+        text, 78, initial_indent=first, subsequent_indent=others, break_on_hyphens=False, break_long_words=False
+    )
 
 
 def _asked(question: str) -> str:

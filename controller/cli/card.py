@@ -56,11 +56,6 @@ def _read(args: argparse.Namespace) -> int:
     board = load_board(station.board, station.run_dir)
     number = _number(args.reader, board)
     _refuse_while_it_runs(station.api_socket)
-    if board.bench:
-        raise CommandFailed(
-            f"board {board.name} is simulated, its readers are there only while it runs: pilotline run, then pilotline card watch",
-            ExitCode.NOT_RUNNING,
-        )
     return _listen(args, number, board)
 
 
@@ -112,6 +107,11 @@ def _listen(args: argparse.Namespace, number: int, board: BoardConfig) -> int:
     try:
         is_good = asyncio.run(listen())
     except DeviceError as error:
+        if board.bench:
+            rule = (
+                "the mock bench plays its readers only while a station runs: pilotline run, then pilotline card watch"
+            )
+            raise CommandFailed(f"{error}; {rule}", ExitCode.NOT_RUNNING) from error
         raise CommandFailed(str(error), ExitCode.DEVICE) from error
     except TimeoutError as error:
         raise CommandFailed(

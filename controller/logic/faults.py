@@ -104,7 +104,8 @@ ROWS: tuple[Fault, ...] = (
     _row("output_failed", "", "InternalError", _DANGER, _OPEN, _SELF, "an output cannot be written",
          "the pilot, contactor or lock output raised an error: check the GPIO and PWM overlays of the board"),
     _row("loop_stalled", "", "InternalError", _FAULT, _OPEN, _SELF, "the safety loop stood still",
-         "it was away for 200 ms, so the watchdog may have dropped the contactor: check the load and power supply of the Pi"),
+         "it was away for 200 ms, so the watchdog may have dropped the contactor: the safety process' log names a driver that took long; else "
+         "check the load and power supply of the Pi"),
     _row("pilot_short", "CX014", "OtherError", _FAULT, _OPEN, _SELF, "control pilot shorted to earth",
          "state E: check the cable and the CP wire for a short to PE, and the pilot supply"),
     _row("pilot_reversed", "CX014", "OtherError", _FAULT, _OPEN, _SELF, "control pilot at -12 V without being driven there",

@@ -15,6 +15,7 @@ from controller.safety.latches import LatchPage
 from controller.safety.loop import SafetyLoop
 from controller.safety.realtime import enter_real_time
 from controller.safety.server import StationServer
+from controller.safety.slow import SlowCalls
 from controller.safety.supervisor import SafetySupervisor
 from controller.signals import stop_signals
 from controller.wiring_safety import SafetyWiring, build_safety
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
+_TELL_STALLS_S = 60.0
 LATCHES = "latches.page"  # in the run directory
 
 
@@ -51,6 +53,7 @@ def _supervise(
         os.urandom(16).hex(),
         told=_log_breaches,
         monotonic=wiring.buses.monotonic,
+        stood_still=_Stalls(wiring.slow, wiring.buses.monotonic),
         latches=LatchPage(config.run_dir / LATCHES, len(wiring.evses)),
     )
     try:
@@ -103,6 +106,23 @@ class _Stop:
         self.called = True
         if self.loop is not None:
             self.loop.stop = True
+
+
+class _Stalls:
+    """Says that the loop stood still, and who held it up: the first time, then once a minute at most."""
+
+    def __init__(self, slow: SlowCalls, monotonic: Callable[[], float]) -> None:
+        self._slow = slow
+        self._monotonic = monotonic
+        self._told_at_s = float("-inf")
+
+    def __call__(self, gap_s: float) -> None:
+        now = self._monotonic()
+        if now - self._told_at_s < _TELL_STALLS_S:
+            return
+        self._told_at_s = now
+        who = self._slow.named(gap_s) or "no driver of somebody else's: the load and power supply of the Pi"
+        _log.warning("the safety loop stood still for %.0f ms: %s", gap_s * 1000, who)
 
 
 def _nothing() -> None:

@@ -49,7 +49,7 @@ class SafetySupervisor:
     """All EVSEs of a board. run_id: new at each start of the process. Outputs are driven safe before anything is read.
 
     told: called with breaches, for a log outside the loop. monotonic: the clock that tells a stalled loop; None in a simulation
-    that passes only when something happens. latches: where faults are noted that only a reset clears, or the vehicle's leaving.
+    that passes only when something happens; stood_still: called with how long, when everything is open. latches: where faults are noted that only a reset clears, or the vehicle's leaving.
     """
 
     def __init__(
@@ -62,6 +62,7 @@ class SafetySupervisor:
         on_breach: OnBreach = OnBreach.LATCH,
         told: Callable[[Sequence[Breach]], None] | None = None,
         monotonic: Callable[[], float] | None = None,
+        stood_still: Callable[[float], None] | None = None,
         latches: Latches | None = None,
     ) -> None:
         self.channels = {ports.config.evse_id: EvseChannel(ports, now, run_id) for ports in evses}
@@ -75,6 +76,7 @@ class SafetySupervisor:
         self._on_breach = on_breach
         self._told = told
         self._monotonic = monotonic
+        self._stood_still = stood_still
         self._kicked_at: float | None = None
         self._last_facts_at = dict.fromkeys(self.channels, float("-inf"))
         self._has_news = dict.fromkeys(self.channels, True)
@@ -234,6 +236,8 @@ class SafetySupervisor:
             self.make_safe()
             for channel in self._all:
                 channel.machine.loop_stalled()
+            if self._stood_still is not None:
+                self._stood_still(at - before)
 
     def make_safe(self) -> None:
         """Contactors open, pilots steady, locks at rest."""

@@ -67,7 +67,7 @@ class Station(Commands):
             "charging_state": session.charging_state.value,
             "plugged": session.is_plugged,
             "transaction": billed.id if billed is not None else None,
-            "offered_a": feed.offer.current_a if feed.offer is not None and feed.record_id is not None else 0.0,
+            "offered_a": feed.offered_a,
             "drawn_a": list(reading.current_a) if reading is not None else [],
             "power_w": reading.power_w if reading is not None else None,
             "register_wh": feed.meter.register_wh,

@@ -15,7 +15,7 @@ from controller.clock import Clock
 from controller.config import BoardConfig, StationConfig
 from controller.hal import DeviceError, EnergyMeter, Indicator, Presented, TokenReader, TokenRefused
 from controller.logic import session_events as to
-from controller.logic.evse import EvseFacts, LimitContact, PlugState
+from controller.logic.evse import EvseFacts, LimitContact, PilotOutput, PlugState
 from controller.logic.faults import FAULTS
 from controller.logic.limits import Offer
 from controller.logic.metering import next_aligned
@@ -223,6 +223,8 @@ class Core:
                     self._safety_missing(True)
                     self._facts.clear()
                     self.supply.contact_is(LimitContact.UNREADABLE)
+                    for feed in self.supply.feeds.values():
+                        feed.is_signalled = False
                     for runner in self.runners.values():
                         runner.post(to.SafetyLost())
 
@@ -268,6 +270,7 @@ class Core:
         self.supply.contact_is(facts.limit_contact)
         feed, limits = runner.feed, (facts.cable_a, facts.thermal_a)
         feed.temperature_c = facts.temperature_c
+        feed.is_signalled = facts.output is PilotOutput.X2
         if (feed.cable_a, feed.thermal_a) != limits:
             feed.cable_a, feed.thermal_a = limits
             self.supply.recompute()

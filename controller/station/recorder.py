@@ -245,10 +245,9 @@ class Recorder:
     def samples(self, feed: Feed, measurands: tuple[Measurand, ...], context: SampleContext) -> tuple[Sample, ...]:
         """Return what the meter last said and what is offered. A lost meter says nothing."""
         meter = feed.meter
-        offered_a = feed.offer.current_a if feed.offer is not None and feed.record_id is not None else 0.0
         phases = feed.offer.phases if feed.offer is not None else feed.board.phases
         reading = None if meter.is_lost else meter.latest
-        return samples(reading, measurands, context, offered_a=offered_a, phases=phases)
+        return samples(reading, measurands, context, offered_a=feed.offered_a, phases=phases)
 
     # --- what is remembered across a restart -------------------------------------------------------------------------------
 

@@ -33,6 +33,7 @@ class Feed:
 
     latched_phases: what this plug-in's first offer was made for; the safety process keeps to it until the EV has left, unless the
     board switches phases under way. thermal_a: what warmth allows, None while it limits nothing; temperature_c: of the enclosure.
+    is_signalled: the safety process drives a PWM, so that the EV is told a current at all.
     """
 
     board: EvseBoard
@@ -47,6 +48,14 @@ class Feed:
     latched_phases: int | None = None
     thermal_a: float | None = None
     temperature_c: float | None = None
+    is_signalled: bool = False
+
+    @property
+    def offered_a(self) -> float:
+        """What the EV may take now: 0 while nothing tells it so, whatever its permit would allow."""
+        if self.offer is None or self.record_id is None or not self.is_signalled:
+            return 0.0
+        return self.offer.current_a
 
     @property
     def can_switch_phases(self) -> bool:

@@ -1,7 +1,8 @@
 """The two plateaus of a pilot out of a burst of samples that is not in step with its PWM. Pure.
 
 1. Sorted, the samples are split at their largest gap, if that is 4 V or more: PWM; else the line is steady.
-2. A plateau needs five hits; its value is their median. What was taken on an edge lies in between and does not move a median.
+2. A plateau's value is the median of its side; what was taken on an edge lies in between and does not move a median. Five hits must be within
+   0.6 V of it: three of five agree by chance where noise looks like a vehicle.
 3. Each plateau must be quiet: a median deviation of 0.3 V or more is no plateau.
 4. The duty is told from whole periods, from the first rising edge to the last: wherever a burst begins and ends, and however many periods
    it holds, it is wrong by less than one sample a period.
@@ -18,6 +19,7 @@ from itertools import pairwise
 GAP_V = 4.0
 HITS = 5
 QUIET_V = 0.3
+NEAR_V = 0.6  # of a plateau's value: a hit
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,4 +68,7 @@ def _quiet(volts: Sequence[float], what: str) -> float:
     deviation = sorted(abs(each - middle) for each in volts)[len(volts) // 2]
     if deviation >= QUIET_V:
         raise NoPlateau(f"{what} moves by {deviation:.2f} V around {middle:+.1f} V")
+    hits = sum(abs(each - middle) < NEAR_V for each in volts)
+    if hits < HITS:
+        raise NoPlateau(f"{what} has {hits} hits around {middle:+.1f} V: fewer than {HITS}")
     return middle

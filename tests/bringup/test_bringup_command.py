@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from controller.config.board import boards_directory
 from hil.csms.csms import Csms
 from hil.csms.server import WebSocketServer
 from hil.processes import RigSettings, station_toml
@@ -72,6 +73,21 @@ def test_a_station_that_runs_is_not_disturbed(tmp_path: Path) -> None:
     with lock_file(tmp_path / "run" / "safety.lock", "safety"):
         result = command("--play", "--config", str(path), cwd=tmp_path)
     assert result.returncode == 6 and "stop the station first" in result.stderr
+
+
+def test_a_board_that_the_bench_cannot_play_is_told_in_the_bench_s_words(tmp_path: Path) -> None:
+    text = (boards_directory() / "reference.toml").read_text()
+    (tmp_path / "own.toml").write_text(text.replace("[board]\n", "[board]\nbench = true\n"))
+    path = config(tmp_path, "ws://127.0.0.1:1/")
+    path.write_text(path.read_text().replace('"mock"', '"./own.toml"'))
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "bring-up.log").write_text("words of another day\n")
+    result = command("--play", "--config", str(path), cwd=tmp_path)
+    assert result.returncode == 1 and result.stderr.count("\n") == 1
+    assert (
+        "the bench did not start: reference: the mock" in result.stderr
+        and "exactly one bus of type 'gpio_page', not 0" in result.stderr
+    )
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root leaves files that others cannot open")

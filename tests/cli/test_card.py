@@ -169,3 +169,18 @@ def test_the_readers_of_the_mock_board_are_there_only_while_it_runs(tmp_path: Pa
     (tmp_path / "p.toml").write_text(f'[station]\nrun_dir = "{tmp_path}/run"\nstate_dir = "{tmp_path}/state"\n')
     assert main(["card", "read", "--reader", "1", "--config", str(tmp_path / "p.toml")]) == ExitCode.NOT_RUNNING
     assert "pilotline run, then pilotline card watch" in err()
+
+
+@pytest.mark.wire
+def test_a_reader_whose_far_end_is_another_s_is_read_on_a_simulated_board(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = (BOARDS / "mock.toml").read_text()
+    own = f'[[reader]]\ntype = "pn532"\nport = "{tmp_path}/pn532"\n\n[[reader]]\n'
+    (tmp_path / "own.toml").write_text(text.replace("[[reader]]\n", own, 1))
+    (tmp_path / "p.toml").write_text(
+        f'[station]\nboard = "./own.toml"\nrun_dir = "{tmp_path}/run"\nstate_dir = "{tmp_path}/state"\n'
+    )
+    with Field(tmp_path / "pn532", "04A1B2C3D4E5F6"):
+        assert main(["card", "read", "--reader", "1", "--config", str(tmp_path / "p.toml")]) == ExitCode.OK
+    assert capsys.readouterr().out.endswith("\n04A1B2C3D4E5F6  ISO14443, 14 characters\n")

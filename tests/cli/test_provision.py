@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from controller.config import load_station
+from controller.provision import unseen_notes
 
 pytestmark = pytest.mark.wire
 
@@ -64,6 +65,26 @@ def test_its_certificate_is_asked_for_with_its_serial_number_and_its_own_key(tmp
     assert request.extensions.get_extension_for_class(x509.KeyUsage).value.digital_signature
     variables = load_station(tmp_path / "pilotline.toml").ocpp_variables
     assert variables["SecurityCtrlr.OrganizationName"] == "Operator & Söhne"
+
+
+@pytest.mark.parametrize(
+    ("out", "board", "noted"),
+    [
+        ("/etc/pilotline", "reference", []),
+        ("/etc/pilotline", "/etc/pilotline/own.toml", []),
+        ("/etc/pilotline", "/home/anna/own.toml", ["board /home/anna/own.toml: is below /home"]),
+        ("/root/line", "/tmp/own.toml", ["board /tmp/own.toml: is below /tmp", "--out /root/line: is below /root"]),
+    ],
+)
+def test_what_the_units_do_not_see_is_told(out: str, board: str, noted: list[str]) -> None:
+    rule = ", which the systemd units do not see: put it below /etc/pilotline"
+    assert unseen_notes(Path(out), board) == [each + rule for each in noted]
+
+
+def test_a_note_is_no_part_of_what_a_production_line_reads(tmp_path: Path) -> None:
+    result = provision(tmp_path)
+    is_hidden = tmp_path.is_relative_to("/tmp")
+    assert json.loads(result.stdout)["identity"] == "CP-7" and result.stderr.count("\n") == is_hidden
 
 
 def test_it_is_written_once_and_no_two_have_one_password(tmp_path: Path) -> None:

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from controller.cli import status, watch, why
+from controller.bringup.finding import Finding, failed, not_built
+from controller.cli import bringup, status, watch, why
 
 CHARGING: dict[str, Any] = {
     "id": 1,
@@ -167,3 +168,20 @@ def test_watch_shows_each_kind_of_event_in_one_line(event: dict[str, Any], says:
     line = watch.line_of({"at": "2026-01-05T06:00:00+00:00", **event})
     assert says in line and "\n" not in line
     assert line.count(":") >= 2
+
+
+PATH = "/dev/serial/by-path/platform-fd500000.pcie-pci-0000:01:00.0-usb-0:1.3:1.0-port0"
+
+
+@pytest.mark.parametrize(
+    "finding",
+    [
+        failed("meter", 1, f"ACME on {PATH} is not there", "a reading", f"{PATH} and its wires: hw/docs/bring-up.md"),
+        not_built("pilot duty", 1, "this front end tells no duty: see the volts in hw/docs/bring-up.md"),
+    ],
+    ids=["failed", "not built"],
+)
+def test_a_finding_of_the_bring_up_keeps_paths_whole(finding: Finding) -> None:
+    text = bringup.rendered(finding)
+    assert text.count(PATH) == f"{finding.measured} {finding.check}".count(PATH) and "hw/docs/bring-up.md" in text
+    assert all(len(line) <= 80 or PATH in line for line in text.splitlines())

@@ -188,6 +188,20 @@ def test_the_command_fails_in_one_line_for_each_mistake(tmp_path: Path) -> None:
     assert board("config-txt", "mock").returncode == 2
 
 
+@pytest.mark.wire
+def test_a_board_that_the_mock_bench_cannot_play_is_refused_and_what_it_leaves_alone_is_a_note(tmp_path: Path) -> None:
+    wired = tmp_path / "wired.toml"
+    wired.write_text(REFERENCE.replace("[board]\n", "[board]\nbench = true\n"))
+    failed = board("check", str(wired))
+    rule = "the mock bench needs exactly one bus of type 'gpio_page', not 0; the bench plays copies of mock.toml"
+    assert (failed.returncode, failed.stderr) == (3, f"pilotline: {wired} [board] bench = true: {rule}\n")
+    other_meter = tmp_path / "mock.toml"
+    other_meter.write_text((boards_directory() / "mock.toml").read_text().replace('"sdm630"', '"sdm120"', 1))
+    passed = board("check", str(other_meter))
+    assert passed.returncode == 0 and "the mock bench plays no meter 'sdm120'" in passed.stdout.splitlines()[0]
+    assert board("check", "mock").stdout.startswith("OK: mock")
+
+
 def test_the_table_of_wires_is_in_the_order_of_the_pins() -> None:
     rows = wiring_table(load_board("reference", RUN)).splitlines()[2:]
     pins = [int(row.split("|")[1]) for row in rows if row.split("|")[1].strip() != "-"]

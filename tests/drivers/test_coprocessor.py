@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
 from hypothesis import strategies as st
 
 from controller.hal import (
@@ -30,7 +29,7 @@ from drivers import registry
 from drivers.bus import Buses
 from drivers.pilot.coprocessor import Coprocessor, Frame, FrameParser
 from tests.drivers.driver_rig import HandClock, section
-from tests.drivers.fuzzing import fuzzed
+from tests.drivers.fuzzing import flipped, fuzzed, spoiled
 from tests.safety.safety_world import SafetyWorld
 
 LETTERS = {state: ("?" if state is PilotState.INVALID else state.value) for state in PilotState}
@@ -86,13 +85,38 @@ def test_the_document_s_example_is_a_frame() -> None:
     assert frames(body + bytes([crc8_by_table(body)])) == [Frame(7, PilotState.B, LowPlateau.NEGATIVE, 26.5)]
 
 
-@fuzzed()
-@given(st.binary(max_size=60), st.integers(0, 55))
-def test_no_bytes_and_no_flipped_bit_make_a_frame_that_was_not_sent(noise: bytes, bit: int) -> None:
-    sent = bytearray(wire(9, "C", "N", 53))
-    sent[bit // 8] ^= 1 << bit % 8
-    assert frames(bytes(sent)) == []
-    assert frames(noise, b"\x00" * 7, wire(9, "C", "N", 53))[-1] == Frame(9, PilotState.C, LowPlateau.NEGATIVE, 26.5)
+SENT, SAYS = wire(9, "C", "N", 53), Frame(9, PilotState.C, LowPlateau.NEGATIVE, 26.5)
+
+
+@pytest.mark.parametrize("bit", range(8 * len(SENT)))
+def test_a_flipped_bit_makes_no_frame(bit: int) -> None:
+    assert frames(flipped(SENT, [bit])) == []
+
+
+def was_sent(frame: Frame, data: bytes) -> bool:
+    """Whether the bytes of just this frame are among the data, its checksum too."""
+    duty = 255 if frame.duty_pct is None else round(2 * frame.duty_pct)
+    return wire(frame.sequence, LETTERS[frame.state], LOWS[frame.low], duty) in data
+
+
+@fuzzed(
+    st.one_of(
+        st.binary(max_size=60),
+        st.builds(
+            wire,
+            st.integers(0, 255),
+            st.sampled_from([*LETTERS.values(), "X"]),
+            st.sampled_from([*LOWS.values(), "x"]),
+            st.sampled_from([0, 53, 200, 201, 255]),
+            st.sampled_from([1, 1, 1, 2]),
+        ),
+    ),
+    spoiled,
+)
+def test_no_bytes_make_a_frame_that_was_not_sent(frame: bytes) -> None:
+    found = frames(frame, b"\x00" * 7, SENT)
+    assert found[-1] == SAYS, "whatever came before, the next frame is found"
+    assert all(was_sent(each, frame + b"\x00" * 7 + SENT) for each in found)
 
 
 # --- on its line ------------------------------------------------------------------------------------------------------------

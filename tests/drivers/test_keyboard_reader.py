@@ -9,11 +9,11 @@ import struct
 import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
 import pytest_asyncio
-from hypothesis import given
 from hypothesis import strategies as st
 
 from controller.hal import DeviceGone, TokenRead, TokenRefused
@@ -38,12 +38,13 @@ from drivers.rfid.event_device import found_device
 from drivers.rfid.keys import Keys
 from hil.contracts.token_reader import TokenReaderContract, next_refusal, next_token, reads_nothing
 from tests.drivers.driver_rig import AheadClock, section
-from tests.drivers.fuzzing import fuzzed
+from tests.drivers.fuzzing import fuzzed, spoiled
 from tests.drivers.pty_link import PtyLink
 
 # --- what is typed --------------------------------------------------------------------------------------------------------
 
 DROPPED = record(SYN_DROPPED, 0, EV_SYN)
+EVENT = len(DROPPED)
 F1, LEFT_CTRL, CAPS_LOCK, NUM_LOCK = 59, 29, 58, 69
 
 
@@ -91,27 +92,52 @@ def test_a_new_start_forgets_what_was_half_typed() -> None:
     assert list(keys.feed(typed("5a\n"), 1.0)) == ["5a"]
 
 
-@fuzzed()
-@given(st.binary(max_size=240), st.lists(st.tuples(st.integers(0, 255), st.integers(0, 2)), max_size=20))
-def test_no_events_ever_type_an_unprintable_line(noise: bytes, events: list[tuple[int, int]]) -> None:
+EVENTS = st.lists(st.tuples(st.integers(0, 255), st.integers(0, 2)), max_size=20)
+HEX_DIGITS = "0123456789abcdefABCDEF"
+
+
+def spoiled_events(dice: Random, frame: bytes) -> bytes:
+    """Most of the time whole records come, go and are others; half of what comes are keys."""
+    if dice.random() < 0.5:
+        return spoiled(dice, frame, dice.choice((1, EVENT, EVENT, EVENT)))
+    at = EVENT * dice.randrange(len(frame) // EVENT + 1)
+    keys = (record(dice.randrange(128), dice.randrange(3)) for _ in range(dice.randrange(1, 4)))
+    return frame[:at] + b"".join(keys) + frame[at:]
+
+
+@fuzzed(
+    st.one_of(
+        st.binary(max_size=240),
+        EVENTS.map(lambda events: b"".join(record(*event) for event in events)),
+        st.text(HEX_DIGITS + "\n", max_size=20).map(typed),
+        st.integers(62, 67).map(lambda length: typed("1" * length)),
+    ),
+    spoiled_events,
+)
+def test_no_events_ever_type_an_unprintable_line(frame: bytes) -> None:
     keys = Keys()
-    lines = [*keys.feed(noise, 1.0)]
+    lines = [*keys.feed(frame, 1.0)]
     keys.reset()
-    lines += keys.feed(b"".join(record(*event) for event in events) + record(KEY_ENTER, PRESS), 1.0)
+    lines += keys.feed(frame + record(KEY_ENTER, PRESS), 1.0)
     assert all(line is None or (line.isascii() and line.isprintable() and 0 < len(line) <= 64) for line in lines)
 
 
-@fuzzed()
-@given(
-    st.text("0123456789abcdefABCDEF", min_size=1, max_size=20),
-    st.integers(0, 200),
-    st.one_of(
-        st.just(DROPPED), st.sampled_from([1, 14, 29, 59, 99, 111, 125, 500]).map(lambda code: record(code, PRESS))
-    ),
+TROUBLES = (DROPPED, *(record(code, PRESS) for code in (1, 14, 29, 59, 99, 111, 125, 500)))
+Troubled = tuple[str, int, bytes]  # what is typed, after how many records what comes into it
+
+
+def troubled(dice: Random, _: Troubled) -> Troubled:
+    text = "".join(dice.choices(HEX_DIGITS, k=dice.randrange(1, 21)))
+    return text, dice.randrange(200), dice.choice(TROUBLES)
+
+
+@fuzzed(
+    st.tuples(st.text(HEX_DIGITS, min_size=1, max_size=20), st.integers(0, 200), st.sampled_from(TROUBLES)), troubled
 )
-def test_a_line_into_which_something_came_is_never_a_shorter_token(text: str, where: int, trouble: bytes) -> None:
+def test_a_line_into_which_something_came_is_never_a_shorter_token(frame: Troubled) -> None:
+    text, where, trouble = frame
     data = typed(text)
-    at = where % (len(data) // 24 + 1) * 24
+    at = where % (len(data) // EVENT + 1) * EVENT
     events = list(TypedTokens(SETTINGS).feed(data[:at] + trouble + data[at:] + typed("\n"), 1.0))
     assert len(events) == 1 and isinstance(events[0], TokenRefused)
 

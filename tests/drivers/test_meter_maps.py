@@ -5,10 +5,10 @@ from __future__ import annotations
 import copy
 import tomllib
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
-from hypothesis import given
 from hypothesis import strategies as st
 
 from drivers.meter.model import ModelError, known_models, load_model, model_of
@@ -160,16 +160,35 @@ _KEYS = (
 )  # fmt: skip
 
 _WHOLE = tomllib.loads((MODELS / "sdm630.toml").read_text())
+_VALUES = (
+    0, 1, 2, 3, 70_000, -1, 0.5, float("nan"), float("inf"), True, "", "x\n", "f32", "u64", "text", "low_first", [], [0], [0x34, 0x36], [[0, 76]],
+    [[0xFFFF, 2]], ["all_ones"], {}, {"registers": [0]}, {"register": 1, "type": "text", "words": 300}, {"baud": "fast"},
+)  # fmt: skip
 
 
-@fuzzed(frames_an_example=2)
-@given(st.dictionaries(st.one_of(st.sampled_from(_KEYS), st.text(max_size=3)), _TABLES))
-def test_any_table_is_a_map_or_is_refused_in_words(table: dict[str, object]) -> None:
-    for given_table in (table, _WHOLE | table):
-        try:
-            model_of(given_table, "some.toml")
-        except ModelError as error:
-            assert all(line.startswith("some.toml: ") for line in str(error).split("\n"))
+def changed(dice: Random, table: dict[str, Any]) -> dict[str, Any]:
+    """A whole map, or the table, with keys of it, or of a section in it, put, taken or twisted."""
+    places = [{**(_WHOLE if dice.random() < 0.8 else table)}]
+    for _ in range(dice.choice((1, 1, 2, 3))):
+        place = places[-1]
+        key = dice.choice((*_KEYS, *place))
+        happened = dice.randrange(4)
+        if happened == 0:
+            place.pop(key, None)
+        elif happened == 1 and isinstance(place.get(key), dict):
+            place[key] = {**place[key]}
+            places.append(place[key])
+        else:
+            place[key] = table[dice.choice(tuple(table))] if table and happened == 2 else dice.choice(_VALUES)
+    return places[0]
+
+
+@fuzzed(st.dictionaries(st.one_of(st.sampled_from(_KEYS), st.text(max_size=3)), _TABLES), changed)
+def test_any_table_is_a_map_or_is_refused_in_words(frame: dict[str, Any]) -> None:
+    try:
+        model_of(frame, "some.toml")
+    except ModelError as error:
+        assert all(line.startswith("some.toml: ") for line in str(error).split("\n"))
 
 
 def test_a_map_that_is_not_there_or_no_toml_names_the_file(tmp_path: Path) -> None:

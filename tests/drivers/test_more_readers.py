@@ -7,11 +7,11 @@ import time
 from collections.abc import AsyncIterator
 from functools import partial
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
 import pytest_asyncio
-from hypothesis import given
 from hypothesis import strategies as st
 
 from controller.hal import DeviceSilent
@@ -24,7 +24,7 @@ from drivers.rfid import rdm6300, twn4
 from drivers.rfid.presence import Tag
 from hil.contracts.token_reader import TokenReaderContract, next_refusal, next_token, reads_nothing
 from tests.drivers.driver_rig import AheadClock, section
-from tests.drivers.fuzzing import fuzzed
+from tests.drivers.fuzzing import fuzzed, spoiled
 from tests.drivers.pty_link import PtyLink
 
 # --- RDM6300 --------------------------------------------------------------------------------------------------------------
@@ -59,17 +59,12 @@ def test_an_em4100_frame_is_a_tag_only_when_all_of_it_is_right(chunks: tuple[byt
     assert tags(*chunks) == found
 
 
-@fuzzed()
-@given(st.binary(max_size=60), st.binary(min_size=5, max_size=5), st.integers(0, 13), st.integers(1, 255))
-def test_no_em4100_bytes_make_a_tag_that_was_not_sent(noise: bytes, tag: bytes, where: int, flip: int) -> None:
-    frame = bytearray(frame_of(tag))
-    frame[where] ^= flip
-    found = tags(bytes(frame))
-    assert found == [] or (found == [tag] and bytes(frame).upper() == frame_of(tag)), (
-        "only a digit's other case may pass"
-    )
-    assert all(len(each) == 5 for each in tags(noise, frame_of(tag)))
-    assert tags(noise, frame_of(tag))[-1:] == [tag]
+@fuzzed(st.one_of(st.binary(max_size=60), st.binary(min_size=5, max_size=5).map(frame_of)), spoiled)
+def test_no_em4100_bytes_make_a_tag_that_was_not_sent(frame: bytes) -> None:
+    *found, last = tags(frame, EXAMPLE)
+    assert last == TAG, "whatever came before, the next frame is found"
+    sent = (frame + EXAMPLE).upper()  # a digit's other case may pass
+    assert all(len(tag) == 5 and frame_of(tag) in sent for tag in found)
 
 
 # --- TWN4 -----------------------------------------------------------------------------------------------------------------
@@ -111,14 +106,36 @@ def test_a_twn4_answer_that_is_cut_or_wrong_is_none(line: bytes) -> None:
         twn4.tag_of(line)
 
 
-@fuzzed()
-@given(st.one_of(st.binary(max_size=60), st.text("0123456789ABCDEFabcdef", max_size=60).map(str.encode)))
-def test_any_twn4_line_is_a_tag_with_its_own_length_or_refused(line: bytes) -> None:
+def twn4_answer(kind: int, uid: bytes) -> bytes:
+    return (bytes([0, 1, kind, 8 * len(uid), len(uid)]) + uid).hex().encode()
+
+
+TWN4_ANSWERS = st.one_of(
+    st.builds(twn4_answer, st.sampled_from([0x80, 0x81, 0x82, 0x40, 0x49]), st.binary(max_size=16)),
+    st.builds(twn4_answer, st.just(0x80), st.binary(min_size=7, max_size=7)),
+    st.builds(twn4_answer, st.just(0x82), st.binary(min_size=8, max_size=8)),
+    st.builds(twn4_answer, st.just(0x40), st.binary(min_size=5, max_size=5)),
+)
+
+
+def spoiled_answer(dice: Random, frame: bytes) -> bytes:
+    return spoiled(dice, frame, dice.choice((1, 2)), dice.choice((b"0123456789ABCDEF", bytes(range(256)))))
+
+
+@fuzzed(
+    st.one_of(st.binary(max_size=60), st.text("0123456789ABCDEFabcdef", max_size=60).map(str.encode), TWN4_ANSWERS),
+    spoiled_answer,
+)
+def test_any_twn4_line_is_a_tag_with_its_own_length_or_refused(frame: bytes) -> None:
     try:
-        tag = twn4.tag_of(line)
+        tag = twn4.tag_of(frame)
     except twn4.Malformed:
         return
-    assert tag is None or (len(tag.uid) >= 1 and tag.uid == bytes.fromhex(line.decode())[5:])
+    answer = bytes.fromhex(frame.decode())
+    if tag is None:
+        assert answer == b"\0\0"
+    else:
+        assert answer[:2] == b"\0\1" and 1 <= len(tag.uid) == answer[4] and tag.uid == answer[5:]
 
 
 # --- the contract ---------------------------------------------------------------------------------------------------------

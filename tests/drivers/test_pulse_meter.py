@@ -8,10 +8,10 @@ import itertools
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
-from hypothesis import given
 from hypothesis import strategies as st
 
 from controller.hal import DeviceError, DeviceGone
@@ -93,14 +93,28 @@ def test_how_often_they_come_is_known_from_the_second_on_and_falls_while_none_co
     assert counter.per_second(14.0) == 0.5 and counter.per_second(32.0) == 0.05
 
 
-@fuzzed(frames_an_example=20)
-@given(st.lists(st.floats(0.0, 0.1), max_size=60))
-def test_no_stretch_is_more_than_one_pulse_and_long_ones_are_one_each(stretches: list[float]) -> None:
+TICK_S = 2**-20  # times are whole ticks, so that sums are exact
+Stretches = tuple[int, ...]  # in ticks: each level, one after the other
+
+
+def others(dice: Random, _: Stretches) -> Stretches:
+    """Most near the shortest time that counts, some far from it."""
+    limit = SHORTEST_S / TICK_S
+    longest = dice.choice((1.02, 2.0, 5.0))
+    return tuple(
+        int(limit * longest * dice.random()) if dice.random() < 0.5 else int(limit) + dice.randrange(3)
+        for _ in range(dice.randrange(60))
+    )
+
+
+@fuzzed(st.lists(st.integers(0, round(0.1 / TICK_S)), max_size=60).map(tuple), others)
+def test_no_stretch_is_more_than_one_pulse_and_long_ones_are_one_each(frame: Stretches) -> None:
+    stretches = [ticks * TICK_S for ticks in frame]
     believed = [(number % 2 == 0) for number, each in enumerate(stretches) if each >= SHORTEST_S]
     onsets = [level for level, _ in itertools.groupby([False, *believed])]
     at_rest = len(stretches) % 2 == 1  # after an odd number of stretches the line rests inactive, else active
     expected = sum(onsets) + (0 if at_rest or (believed and believed[-1]) else 1)
-    assert abs(counted(*stretches) - expected) == 0
+    assert counted(*stretches) == expected
 
 
 # --- the register ---------------------------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -109,17 +110,46 @@ def test_a_steady_line_has_one_plateau(volts: float) -> None:
     assert (found.high_v, found.duty_pct) == (pytest.approx(volts, abs=0.1), None) and found.low_v == found.high_v
 
 
-@fuzzed()
-@given(st.lists(st.floats(-13.2, 13.2), min_size=N, max_size=N))
-def test_noise_is_never_a_vehicle_that_asks(volts: list[float]) -> None:
+def disturbed(dice: random.Random, volts: Sequence[float]) -> list[float]:
+    """Noise, a few levels with noise on them, a steady line with few hits off it, or a burst of which a part is another."""
+    kind = dice.randrange(5)
+    if kind == 0:
+        return [dice.uniform(-13.2, 13.2) for _ in range(N)]
+    if kind == 1:
+        levels, noise_v = [dice.uniform(-13.2, 13.2) for _ in range(dice.randrange(1, 5))], dice.choice((0.1, 0.5, 2.0))
+        return [dice.choice(levels) + noise_v * (dice.random() - 0.5) for _ in range(N)]
+    if kind == 2:
+        around_v, spread_v = dice.choice((6.0, 3.0)), dice.choice((0.5, 2.0, 5.0))
+        few = [around_v + spread_v * (dice.random() - 0.5) for _ in range(dice.randrange(3, 12))]
+        return [*few, *[dice.uniform(-13.2, around_v - 4.0)] * (N - len(few))]
+    if kind == 3:
+        high_v, duty = dice.choice((12.0, 9.0, 6.0, 3.0)), dice.uniform(0.05, 0.97)
+        volts = waveform(
+            high_v, dice.uniform(-13.2, 0.0), duty, dice.random(), dice.choice((0.05, 0.3, 1.0)), dice.randrange(99)
+        )
+    first, last = sorted((dice.randrange(N), dice.randrange(N)))
+    return [*volts[:first], *(dice.uniform(-13.2, 13.2) for _ in range(last - first)), *volts[last:]]
+
+
+@fuzzed(st.lists(st.floats(-13.2, 13.2), min_size=N, max_size=N), disturbed)
+def test_noise_is_never_a_vehicle_that_asks(frame: Sequence[float]) -> None:
     """Whatever is read as C or D under PWM has a quiet plateau there, and a quiet one below."""
     try:
-        found = plateaus_of(volts)
+        found = plateaus_of(frame)
     except NoPlateau:
         return
     if band_of(found.high_v) in (PilotState.C, PilotState.D):
-        near = sum(abs(each - found.high_v) < 0.6 for each in volts)
-        assert near >= 5
+        for plateau_v in (found.high_v, found.low_v):
+            assert sum(abs(each - plateau_v) < 0.6 for each in frame) >= 5
+
+
+HIGH_HITS, LOW_HITS = [5.55, 5.57, 5.74, 6.7, 9.21], [-11.9, -11.8, -12.0, -12.9, -9.5]
+
+
+@pytest.mark.parametrize("volts", [HIGH_HITS + [-12.0] * 90, [6.0] * 90 + LOW_HITS], ids=["above", "below"])
+def test_three_hits_that_agree_by_chance_are_no_plateau(volts: list[float]) -> None:
+    with pytest.raises(NoPlateau, match=r"the (high|low) plateau has 3 hits around .*: fewer than 5"):
+        plateaus_of(volts)
 
 
 @given(st.integers(0, 10_000))

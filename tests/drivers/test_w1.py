@@ -7,9 +7,9 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from random import Random
 
 import pytest
-from hypothesis import given
 from hypothesis import strategies as st
 
 from controller.hal import DeviceError, DeviceGone, DeviceSilent, ImplausibleReading, TemperatureSense
@@ -19,7 +19,7 @@ from drivers.mock.w1_directory import POWER_ON, W1Directory, crc8
 from drivers.temperature import w1, w1_reader
 from hil.contracts.temperature import TemperatureSenseContract
 from tests.drivers.driver_rig import HandClock, section
-from tests.drivers.fuzzing import fuzzed
+from tests.drivers.fuzzing import fuzzed, spoiled
 
 NAME, OTHER = "28-00000a1b2c3d", "28-0119424d21ff"
 
@@ -200,24 +200,28 @@ def test_a_reader_that_died_is_started_again_but_not_all_the_time(rig: W1Rig) ->
     assert rig.temperature.read().temperature_c == 25.0
 
 
-@fuzzed()
-@given(
-    st.one_of(
-        st.text(),
-        st.builds(
-            lambda raw, verdict, word: f"1.0 {word} 28-0 {raw.hex(' ')} : crc=00 {verdict}|{raw.hex(' ')} t=1",
-            st.binary(min_size=8, max_size=10),
-            st.sampled_from(["YES", "NO", "MAYBE", ""]),
-            st.sampled_from(["read", "failed", "found", ""]),
-        ),
-    )
+LINES = st.builds(
+    lambda raw, verdict, word: f"1.0 {word} 28-0 {raw.hex(' ')} : crc=00 {verdict}|{raw.hex(' ')} t=1".encode(),
+    st.one_of(st.binary(min_size=9, max_size=9), st.binary(min_size=8, max_size=10)),
+    st.sampled_from(["YES"] * 6 + ["NO", "MAYBE", ""]),
+    st.sampled_from(["read"] * 6 + ["failed", "found", ""]),
 )
-def test_whatever_the_reader_says_is_a_temperature_of_a_good_checksum_or_an_error(line: str) -> None:
+
+
+def spoiled_line(dice: Random, frame: bytes) -> bytes:
+    return spoiled(dice, frame, noise=dice.choice((b"0123456789abcdef", b" :|=.YESNO\n\xff")))
+
+
+@fuzzed(st.one_of(st.text().map(str.encode), LINES, LINES), spoiled_line)
+def test_whatever_the_reader_says_is_a_temperature_of_a_good_checksum_or_an_error(frame: bytes) -> None:
+    line = frame.decode("ascii", "replace")
     try:
         reading = w1.reading_of(line, "sensor")
     except DeviceError:
         return
-    assert " YES" in line and -2048 <= reading.temperature_c < 2048
+    _, word, _, low, high, *_ = line.split(" ")
+    raw = int.from_bytes(bytes.fromhex(low + high), "little", signed=True)
+    assert word == "read" and " YES" in line and 0 <= raw / 16 - reading.temperature_c < 0.5
 
 
 def until(sensor: TemperatureSense, temperature_c: float) -> None:

@@ -76,7 +76,14 @@ LAYERS: Mapping[str, frozenset[str]] = {
 # Functions of these may start a program part of another layer by importing it when they are called.
 LAUNCHERS: Mapping[str, frozenset[str]] = {
     "controller.cli": frozenset(
-        {"controller.station.main", "controller.station.power", "hil.bringup", "hil.demo", "hil.csms.cli"}
+        {
+            "controller.station.main",
+            "controller.station.power",
+            "hil.bench.layout",
+            "hil.bringup",
+            "hil.demo",
+            "hil.csms.cli",
+        }
     ),
 }
 

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
 from hypothesis import strategies as st
 
 from hil.bench.client import Bench, BenchRefused
@@ -23,7 +22,7 @@ from hil.rig.firmware import verbs
 from hil.rig.link import BAUD, parsed
 from hil.rig.twin import Twin
 from hil.rig.words import wrong_in
-from tests.drivers.fuzzing import fuzzed
+from tests.drivers.fuzzing import fuzzed, spoiled
 from tests.rig.hand_pins import HandRig
 from tests.wire.rigs import short_directory
 
@@ -295,7 +294,13 @@ def test_a_state_with_a_wrong_value_is_not_reported(key: str) -> None:
             assert wrong_in({**_STATE, key: value}).startswith(key), value
 
 
-@fuzzed()
-@given(st.binary(max_size=200))
-def test_a_line_is_an_object_or_nothing(line: bytes) -> None:
-    assert parsed(line) is None or isinstance(parsed(line), dict)
+ANSWERS = (
+    b'{"ok": true, "id": 7, "edges": [[1200, "relay", true]], "pilot_mv": [9000, -12000]}',
+    b'{"ok": false, "error": "no"}',
+)
+
+
+@fuzzed(st.one_of(st.binary(max_size=200), st.sampled_from(ANSWERS)), spoiled)
+def test_a_line_is_an_object_or_nothing(frame: bytes) -> None:
+    said = parsed(frame)
+    assert said is None or isinstance(said, dict)

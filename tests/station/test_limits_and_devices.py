@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from controller.hal import DeviceGone, Presented, TokenRead, TokenRefused
-from controller.logic.values import AuthorizationStatus, IdToken, TokenInfo
+from controller.logic.values import AuthorizationStatus, IdToken, Measurand, SampleContext, TokenInfo
 from controller.ocpp.ports import ConnectorStatus, TokenUnfit
 from controller.store.database import StoreLimits
 from tests.station.station_world import ANNA, BERT, World, in_world
@@ -144,9 +144,13 @@ async def test_warmth_is_a_limit_with_a_name_and_a_stop_by_it_no_end(world: Worl
 @in_world()
 async def test_a_lost_earth_opens_and_comes_back_by_itself(world: World) -> None:
     await world.charge()
+    assert world.station.snapshot()["evses"][0]["offered_a"] == 32.0
     world.verb("fault", evse=1, kind="ground")
     await world.until(lambda: not world.is_closed(), 1)
-    assert "ground_lost" in world.station.snapshot()["evses"][0]["faults"]
+    seen = world.station.snapshot()["evses"][0]
+    assert "ground_lost" in seen["faults"] and seen["output"] != "X2"
+    (offered,) = world.station.samples(1, (Measurand.CURRENT_OFFERED,), SampleContext.TRIGGER)
+    assert seen["offered_a"] == offered.value == 0.0, "what the EV is told, whatever would be allowed"
     world.verb("fault", evse=1, kind="ground", clear=True)
     await asyncio.sleep(5)
     assert "ground_lost" not in world.station.snapshot()["evses"][0]["faults"]

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -233,6 +235,15 @@ class Pilot(Stranger):
         raise KeyError("volts")
 
     steady_low = disconnect = pulse = steady_high
+
+
+class Slow(Stranger):
+    def is_active(self):
+        import time
+
+        if Path(self._settings.path).exists():
+            time.sleep(0.25)
+        return True
 """
 
 
@@ -286,6 +297,31 @@ def test_a_stranger_in_the_safety_process_opens_everything_and_is_named_last(tmp
     assert "KeyError: 'oops' at strange.py line 29 - the details are in " in last
     assert last.endswith("crash-safety.log; tell its author") and "internal error" not in last
     assert "KeyError: 'oops'" in (tmp_path / "run" / "crash-safety.log").read_text()
+
+
+def test_a_stranger_that_holds_the_safety_loop_up_is_named_with_its_time(tmp_path: Path) -> None:
+    install(made(tmp_path, "strange.py", STRANGERS), "strange", "1.0", {"input.stranger": "strange:Slow"})
+    slow = tmp_path / "slow"
+    write_board(tmp_path / "board.toml", {MAINS: f'[mains]\ntype = "stranger"\npath = "{slow}"'})
+    rig = LoneRig(tmp_path, environment(tmp_path), board="./board.toml")
+    try:
+        safety = rig.start("safety")
+        rig.bench("plug_in", evse=1)
+        rig.connect()
+        rig.renew(20.0, lambda facts: facts.contactor == "closed")
+        slow.touch()
+        rig.await_plant(2.0, lambda evse: evse["contact"] == "open")
+        time.sleep(1.0)
+        safety.terminate()
+        assert safety.wait(5) == 0
+    finally:
+        rig.stop()
+    (told,) = [line for line in (tmp_path / "safety.log").read_text().splitlines() if "stood still" in line]
+    assert re.search(
+        r"WARNING the safety loop stood still for \d{3} ms: .*board\.toml \[mains\]: input driver 'stranger' "
+        r"\(entry point input\.stranger = strange:Slow\) took 25\d ms$",
+        told,
+    ), told
 
 
 def test_a_stranger_that_a_command_meets_is_named(tmp_path: Path) -> None:
