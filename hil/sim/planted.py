@@ -17,17 +17,19 @@ from typing import Any
 from controller.logic import plateau
 from controller.logic.evse import PilotState
 from controller.logic.metering import Register
-from controller.station.meters import MeterWatch
 from controller.store.boots import Boots
 from controller.store.database import Database
 from controller.store.queue import Queue
 from controller.store.transactions import Transactions
 from hil.sim.lives import Outcome, Play, live
+from hil.sim.meters import ImpliedWatch
 
 VISITS = 16  # with each version
 SEEDS = range(1, 13)
 
 Patch = Callable[[object, str, Any], None]
+
+_LATEST: Any = ImpliedWatch.__dict__["latest"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,27 +50,31 @@ def _bills_too_much(patch: Patch) -> None:
         return accept(self, wh + wh // 50, is_billed=is_billed)
 
     patch(Register, "accept", wrong)
-    patch(MeterWatch, "latest", property(_scaled, _set_latest))
+    patch(ImpliedWatch, "latest", property(_scaled, _LATEST.fset))
 
 
-def _scaled(self: MeterWatch) -> Any:
-    latest = self.__dict__.get("_true_latest")
-    return None if latest is None else replace(latest, energy_import_wh=latest.energy_import_wh * 51 // 50)
-
-
-def _set_latest(self: MeterWatch, reading: Any) -> None:
-    self.__dict__["_true_latest"] = reading
+def _scaled(self: ImpliedWatch) -> Any:
+    """The same object for the same reading, as the true one is."""
+    true, known = _LATEST.fget(self), self.__dict__.get("_scaled")
+    if true is None or (known is not None and known[0] is true):
+        return known and known[1]
+    self.__dict__["_scaled"] = (true, replace(true, energy_import_wh=true.energy_import_wh * 51 // 50))
+    return self.__dict__["_scaled"][1]
 
 
 def _bills_too_little(patch: Patch) -> None:
-    """The end is told with what the meter said a minute ago."""
+    """The end is told with what the meter said a while ago."""
 
-    def stale(self: MeterWatch, reading: Any) -> None:
+    def stale(self: ImpliedWatch) -> Any:
         kept = self.__dict__.setdefault("_readings", [])
-        kept.append(reading)
-        del kept[:-20]
+        true = _LATEST.fget(self)
+        if true is not None and true not in kept[-1:]:
+            kept.append(true)
+        while len(kept) > 1 and kept[1].taken_at_s <= self._monotonic() - 20.0:
+            del kept[0]
+        return kept[0] if kept else None
 
-    patch(MeterWatch, "latest", property(lambda self: (self.__dict__.get("_readings") or [None])[0], stale))
+    patch(ImpliedWatch, "latest", property(stale, _LATEST.fset))
 
 
 def _forgets_what_failed(patch: Patch) -> None:
