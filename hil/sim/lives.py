@@ -9,7 +9,6 @@ import asyncio
 import hashlib
 import json
 import logging
-import math
 import os
 import tempfile
 import time
@@ -59,7 +58,8 @@ class Play:
 class Outcome:
     """What came of one run. sessions: visits. frames: how many passed the CSMS; digest: of all of them, with their times.
 
-    stored_bytes: of the station's database in the end. wrong: the first thing that was, at wrong_at_s of virtual time, after these happenings.
+    stored_bytes: of the station's database in the end. grown_mb: what the process grew by
+    in the second half of the visits, where there are enough of them to tell. wrong: the first thing that was, at wrong_at_s of virtual time, after these happenings.
     """
 
     ocpp: str
@@ -75,6 +75,7 @@ class Outcome:
     commands: int = 0
     boots: int = 0
     stored_bytes: int = 0
+    grown_mb: float = 0.0
     troubles: dict[str, int] = field(default_factory=dict)
     virtual_s: float = 0.0
     real_s: float = 0.0
@@ -222,6 +223,8 @@ class _Lives:
         await world.watch(_all(*(self._visits(driver) for driver in drivers)))
         for task in around:
             task.cancel()
+        if self._resident_mb is not None:
+            self._outcome.grown_mb = round(_resident_mb() - self._resident_mb, 1)
         await self._heal(world, operator, trouble, drivers)
         self._outcome.commands = operator.commands.total()
         self._outcome.troubles = dict(sorted(trouble.made.items()))
@@ -279,9 +282,8 @@ class _Lives:
         most = _STORED_BYTES + _STORED_BYTES_A_MESSAGE * self._books.messages
         if outcome.stored_bytes > most:
             problems.append(f"the database has {outcome.stored_bytes} bytes, with {self._books.messages} messages")
-        grown_mb = _resident_mb() - (self._resident_mb or math.inf)
-        if grown_mb > _MOST_GROWTH_MB:
-            problems.append(f"in the second half the process grew by {grown_mb:.0f} MiB")
+        if outcome.grown_mb > _MOST_GROWTH_MB:
+            problems.append(f"in the second half the process grew by {outcome.grown_mb:.0f} MiB")
         return problems
 
     # --- what is told
