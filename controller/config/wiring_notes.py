@@ -53,6 +53,9 @@ def _missing(board: BoardConfig) -> Iterator[str]:
     for evse in board.evses:
         if getattr(evse.contactor.settings, "auxiliary_pin", 0) is None:
             yield f"{evse.contactor.where}: no 'auxiliary_pin': a broken wire of the mirror contact looks like a weld"
+        if evse.meter is None:
+            judged = "" if evse.phase_sense is not None else ", and an EV that draws too much is not seen"
+            yield f"EVSE {evse.id} has no meter: no energy is told{judged}"
 
 
 def _line_notes(uses: list[Use]) -> Iterator[str]:

@@ -337,6 +337,10 @@ def test_every_connector_has_its_rating() -> None:
         ([(MAINS, "")], "there is no [mains]: "),
         ([("auxiliary_pin = 23\n", "")], "b.toml [evse.1.contactor]: no 'auxiliary_pin': "),
         (
+            [(re.search(r"\[evse\.meter\]\n(?:.+\n)+", REFERENCE)[0], "")],  # type: ignore[index]
+            "EVSE 1 has no meter: no energy is told, and an EV that draws too much is not seen",
+        ),
+        (
             [("lock_pin = 18", "lock_pin = 14"), (UART, 'port = "/dev/ttyUSB1"')],
             "b.toml [evse.1.lock] lock_pin = 14: a serial console drives it high at boot",
         ),
@@ -351,7 +355,7 @@ def test_every_connector_has_its_rating() -> None:
         ([], 'b.toml [reader.1] port = "/dev/serial0": on a Pi 5 it is the debug connector'),
         ([], 'b.toml [evse.1.meter] port = "/dev/ttyUSB0": adapters may change places'),
     ],
-    ids=["watchdog", "e-stop", "mains", "auxiliary", "console", "ID", "1-Wire", "serial0", "ttyUSB0"],
+    ids=["watchdog", "e-stop", "mains", "auxiliary", "meter", "console", "ID", "1-Wire", "serial0", "ttyUSB0"],
 )
 def test_what_a_file_cannot_settle_is_a_note(tmp_path: Path, changes: list[tuple[str, str]], note: str) -> None:
     notes = [line.replace(f"{tmp_path}/", "") for line in wiring_notes(load(tmp_path, *changes))]
