@@ -68,12 +68,14 @@ def _buses(uses: list[Use]) -> Iterator[str]:
     owners = {use.owner for use in uses}
     if "/dev/i2c-1" in owners:
         yield f"dtparam=i2c_arm=on,i2c_arm_baudrate={I2C_BAUD}"
+    if "/dev/i2c-0" in owners:
+        yield "dtparam=i2c_vc=on"
     if "/dev/spidev0." in owners:
         selects = {use.what.rpartition(" ")[2] for use in uses if use.owner == "/dev/spidev0."}
         yield "dtparam=spi=on" if "CE1" in selects else "dtoverlay=spi0-1cs"  # with one select, GPIO7 stays free
     if "1-Wire" in owners:
         yield "dtoverlay=w1-gpio"
-    if any(use.line in ID_LINES and use.chip for use in uses):
+    if any(use.line in ID_LINES for use in uses):
         yield "force_eeprom_read=0"
 
 

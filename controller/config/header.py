@@ -38,7 +38,7 @@ PWM_CHIPS: Mapping[str, tuple[str, Mapping[int, int]]] = {
 }
 _USUAL_PWM_LINES = {0: 12, 1: 13, 2: 18, 3: 19}  # of a channel, where the board file does not say
 
-_I2C: Mapping[str, Mapping[int, str]] = {
+I2C_LINES: Mapping[str, Mapping[int, str]] = {
     "/dev/i2c-0": {0: "SDA", 1: "SCL"},
     "/dev/i2c-1": {2: "SDA", 3: "SCL"},
 }
@@ -162,8 +162,8 @@ def _pwm(section: DeviceSection) -> Iterator[Use]:
 
 def _peripheral(section: DeviceSection) -> Iterator[Use]:
     path, port = str(getattr(section.settings, "path", "")), str(getattr(section.settings, "port", ""))
-    if section.type == "smbus" and path in _I2C:
-        yield from _functions(section, _I2C[path], path, "path")
+    if section.type == "smbus" and path in I2C_LINES:
+        yield from _functions(section, I2C_LINES[path], path, "path")
     elif section.type == "spidev":
         for start, (lines, selects) in _SPI.items():
             number = path.removeprefix(start)

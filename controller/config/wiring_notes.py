@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from controller.config.header import CONSOLE_TXD, ID_LINES, ONE_WIRE, Use, is_header, sections_of, uses_of
+from controller.config.header import CONSOLE_TXD, I2C_LINES, ID_LINES, ONE_WIRE, Use, is_header, sections_of, uses_of
 from controller.config.reader import shown
 
 if TYPE_CHECKING:
     from controller.config.board import BoardConfig, DeviceSection
 
-HEADER_I2C = "/dev/i2c-1"
+ID_I2C = "/dev/i2c-0"
 # What the shipped systemd units do not let in by themselves: family and type (None: any) -> the drop-in that does.
 DROP_INS: tuple[tuple[str, str | None, str], ...] = (
     ("pilot_sense", "sar_burst", "safety-spi.conf"),
@@ -53,6 +53,9 @@ def _missing(board: BoardConfig) -> Iterator[str]:
     for evse in board.evses:
         if getattr(evse.contactor.settings, "auxiliary_pin", 0) is None:
             yield f"{evse.contactor.where}: no 'auxiliary_pin': a broken wire of the mirror contact looks like a weld"
+        if evse.meter is None:
+            judged = "" if evse.phase_sense is not None else ", and an EV that draws too much is not seen"
+            yield f"EVSE {evse.id} has no meter: no energy is told{judged}"
 
 
 def _line_notes(uses: list[Use]) -> Iterator[str]:
@@ -72,7 +75,10 @@ def _line_notes(uses: list[Use]) -> Iterator[str]:
 def _port_notes(sections: Iterable[DeviceSection]) -> Iterator[str]:
     for section in sections:
         path = str(getattr(section.settings, "path", ""))
-        if path.startswith("/dev/i2c-") and path != HEADER_I2C:
+        if path == ID_I2C:
+            rule = "on GPIO0 and GPIO1 the firmware looks for a HAT at boot; force_eeprom_read=0 in config.txt"
+            yield f"{section.where} path = {shown(path)}: config.txt has to make that bus, as by dtparam=i2c_vc=on; {rule}"
+        elif path.startswith("/dev/i2c-") and path not in I2C_LINES:
             bus = path.removeprefix("/dev/i2c-")
             line = f"dtoverlay=i2c-gpio,bus={bus},i2c_gpio_sda=6,i2c_gpio_scl=7"
             yield f"{section.where} path = {shown(path)}: config.txt has to make that bus, as by {line}; its lines are not checked here"

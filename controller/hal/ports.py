@@ -176,7 +176,7 @@ class DigitalInput(Protocol):
 
 
 class Watchdog(Protocol):
-    """The hardware one-shot that drops relay supply and CP_EN unless kicked every 250 ms."""
+    """The hardware one-shot that drops relay supply and CP_EN 150 to 220 ms after the last kick (`hw/docs/safety-gate.md`)."""
 
     def kick(self) -> None: ...
 

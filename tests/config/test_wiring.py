@@ -14,6 +14,7 @@ from controller.cli.board_svg import header_svg
 from controller.config import BoardConfig, ConfigError, DeviceSection, load_board
 from controller.config.board import SOCKET_TYPES, TETHERED_TYPES, boards_directory
 from controller.config.boot_lines import boot_lines
+from controller.config.header import sections_of, uses_of
 from controller.config.reader import Mistakes
 from controller.config.wiring import CONNECTOR_A, check_wiring
 from controller.config.wiring_notes import DROP_INS, wiring_notes
@@ -336,6 +337,10 @@ def test_every_connector_has_its_rating() -> None:
         ([(MAINS, "")], "there is no [mains]: "),
         ([("auxiliary_pin = 23\n", "")], "b.toml [evse.1.contactor]: no 'auxiliary_pin': "),
         (
+            [(re.search(r"\[evse\.meter\]\n(?:.+\n)+", REFERENCE)[0], "")],  # type: ignore[index]
+            "EVSE 1 has no meter: no energy is told, and an EV that draws too much is not seen",
+        ),
+        (
             [("lock_pin = 18", "lock_pin = 14"), (UART, 'port = "/dev/ttyUSB1"')],
             "b.toml [evse.1.lock] lock_pin = 14: a serial console drives it high at boot",
         ),
@@ -350,7 +355,7 @@ def test_every_connector_has_its_rating() -> None:
         ([], 'b.toml [reader.1] port = "/dev/serial0": on a Pi 5 it is the debug connector'),
         ([], 'b.toml [evse.1.meter] port = "/dev/ttyUSB0": adapters may change places'),
     ],
-    ids=["watchdog", "e-stop", "mains", "auxiliary", "console", "ID", "1-Wire", "serial0", "ttyUSB0"],
+    ids=["watchdog", "e-stop", "mains", "auxiliary", "meter", "console", "ID", "1-Wire", "serial0", "ttyUSB0"],
 )
 def test_what_a_file_cannot_settle_is_a_note(tmp_path: Path, changes: list[tuple[str, str]], note: str) -> None:
     notes = [line.replace(f"{tmp_path}/", "") for line in wiring_notes(load(tmp_path, *changes))]
@@ -378,3 +383,16 @@ def test_a_bus_that_config_txt_has_to_make_is_a_note(tmp_path: Path) -> None:
     notes = [line.replace(f"{tmp_path}/", "") for line in wiring_notes(load(tmp_path, ("[watchdog]", panel)))]
     (note,) = [line for line in notes if "/dev/i2c-3" in line]
     assert note.startswith("b.toml [bus.panel]") and "dtoverlay=i2c-gpio,bus=3,i2c_gpio_sda=6,i2c_gpio_scl=7" in note
+    assert note.endswith("; its lines are not checked here")
+
+
+def test_the_lines_of_the_bus_for_hats_are_known_and_checked(tmp_path: Path) -> None:
+    panel = '[bus.panel]\ntype = "smbus"\npath = "/dev/i2c-0"\n\n[watchdog]'
+    board = load(tmp_path, ("[watchdog]", panel))
+    assert {use.line for use in uses_of(sections_of(board)) if use.owner == "/dev/i2c-0"} == {0, 1}
+    (note,) = [line for line in wiring_notes(board) if "/dev/i2c-0" in line]
+    assert "dtparam=i2c_vc=on; on GPIO0 and GPIO1 the firmware looks for a HAT at boot" in note
+    assert "not checked" not in note
+    assert {"dtparam=i2c_vc=on", "force_eeprom_read=0"} <= set(boot_lines(board))
+    with pytest.raises(ConfigError, match="GPIO0 is bus panel SDA"):
+        load(tmp_path, ("[watchdog]", panel), moved(0))

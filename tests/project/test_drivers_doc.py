@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 import inspect
 import os
@@ -13,13 +14,18 @@ from pathlib import Path
 
 import pytest
 
+from controller import hal
 from controller.config.board import boards_directory
 from controller.hal import setting
+from controller.station.core import REOPEN_READER_S
+from controller.station.indicators import REOPEN_S
+from controller.station.meters import BUSY_POLL_S, IDLE_POLL_S
 from drivers import registry
 from drivers.bus import Buses, CloseStage, I2cBus, SpiDevice
 from drivers.bus.ads1115 import Ads1115
 from drivers.bus.lines import InputLine, OutputLine
-from drivers.bus.serial_port import SerialPort
+from drivers.bus.serial_port import _MOST_WAITING, SerialPort
+from drivers.rfid.presence import REARM_S
 from tests.project.drivers_page import BLOCKS, TEXT, write_package
 
 ROOT = Path(__file__).parents[2]
@@ -127,9 +133,28 @@ def test_the_page_s_calls_are_those_there_are() -> None:
         r"\w+",
         re.search(r"^`(setting\(.*?\))`", TEXT, re.MULTILINE)[1],  # type: ignore[index]
     )
-    calls = re.search(r"its calls are (.*)\.$", TEXT, re.MULTILINE)
-    assert calls is not None
-    assert set(re.findall(r"`(\w+)`", calls[1])) == {name for name in vars(SerialPort) if name[0] != "_"}
+    port = TEXT[TEXT.index("`SerialPort(") : TEXT.index("Bytes that come while nobody waits")]
+    told = dict(re.findall(r"^\| `(\w+)(.*?)`", port, re.MULTILINE))
+    public = {name: each for name, each in vars(SerialPort).items() if name[0] != "_"}
+    assert told == {
+        name: shape(each).removeprefix(name) if inspect.isfunction(each) else "" for name, each in public.items()
+    }
+    assert f"`{shape(SerialPort).strip()}`" in port and f"{_MOST_WAITING} chunks" in TEXT
+
+
+def test_the_page_s_fields_are_those_of_the_readings() -> None:
+    table = TEXT[TEXT.index("What they give, in the order") : TEXT.index("Two families more")]
+    rows = dict(re.findall(r"^\| `(\w+)` \| (.*) \|$", table, re.MULTILINE))
+    given = set(re.findall(r"`(\w+(?:Reading|Decoded|Read|Refused))`", TEXT[: TEXT.index("What they give")]))
+    assert set(rows) == given - {"MirrorReading"}
+    for name, told in rows.items():
+        assert re.findall(r"`(\w+)`", told) == [field.name for field in dataclasses.fields(getattr(hal, name))], name
+
+
+def test_the_page_s_times_are_those_of_the_station() -> None:
+    assert f"again every {REOPEN_READER_S:g} s, an indicator every {REOPEN_S:g} s" in TEXT
+    assert f"every second while energy may flow or the meter is\nsilent, else every {IDLE_POLL_S:g} s" in TEXT
+    assert BUSY_POLL_S == 1.0 and f"after {REARM_S:g} s away" in TEXT
 
 
 @pytest.mark.parametrize(("column", "unit"), [(1, "pilotline-safety"), (2, "pilotline-station")])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib.util
 import math
 import re
@@ -25,11 +26,13 @@ from controller.config.boot_lines import boot_lines
 from controller.config.calibration import GAIN_OFF, GENERATOR_OFF_V, ZERO_OFF_V
 from controller.config.header import FIXED_PULL_UPS, PIN_OF, PWM_CHIPS, SUPPLIES, sections_of, uses_of
 from controller.config.pass_time import CONVERSION_MS, TRANSFER_MS, burst_time_ms
+from controller.config.wiring_notes import DROP_INS
 from controller.hal import LowPlateau
 from controller.logic import contactor, lock, pilot, plateau, proximity, rcd, thermal
 from controller.logic.duty import duty_for_current
 from controller.logic.evse import PilotState
 from drivers.pilot.coprocessor import FrameParser
+from drivers.rfid.evdev import KeyboardReader
 from drivers.watchdog.one_shot import OneShot
 from hil.plant.one_shot import HOLD_S
 from hil.plant.wiring import HOLD_TAU_S, REST_V, PeakHold
@@ -232,6 +235,24 @@ def test_a_burst_takes_as_long_as_is_said() -> None:
     assert told in text_of("pilot-driver.md")
 
 
+def test_the_channels_of_the_spi_board_are_those_that_are_told() -> None:
+    text, evse = text_of("pilot-driver.md"), load_board("reference-spi", RUN).evses[0]
+    assert evse.proximity is not None and evse.temperature is not None
+    sense = evse.pilot_sense.settings
+    assert f"pilot at CH{sense.channel} (`channel = {sense.channel}`)" in text
+    assert f"the regulator's {sense.reference_v} V (`reference_v = {sense.reference_v}`)" in text
+    assert (
+        f"ADS1015: {evse.proximity.settings.channel} proximity, {evse.temperature.settings.channel} temperature" in text
+    )
+
+
+def test_the_keyboard_reader_s_keys_and_drop_in_are_those_there_are() -> None:
+    row = next(line for line in text_of("wiring.md").splitlines() if line.startswith("| USB: keyboard reader"))
+    keys = {field.name for field in dataclasses.fields(KeyboardReader.Settings)}
+    assert {"device", "content", "radix"} <= keys and all(f"`{key}`" in row for key in ("device", "content", "radix"))
+    assert ("reader", "keyboard", "station-keyboard.conf") in DROP_INS and "systemd/station-keyboard.conf" in row
+
+
 def test_the_cable_codings_are_those_of_the_machine() -> None:
     text = text_of("pilot-driver.md")
     ohms, volts = numbers("PP to PE", text), numbers("V", text.split("## Proximity")[1])
@@ -304,7 +325,12 @@ def test_every_step_that_bring_up_quotes_is_one_of_the_command() -> None:
     steps = set(re.findall(r'"(pilot [+-]12 V)", self\._steady', (ROOT / "controller/bringup/walk.py").read_text()))
     steps |= {judge.pulsed(board, PilotState(each), judge.Line(0.0)).step for each in "AB"}
     steps |= {judge.with_vehicle(board, PilotState(each), 0.0).step for each in "BC"}
-    assert quoted == steps
+    duty = judge.duty(board, TEST_DUTY_PCT, judge.Line(0.0))
+    assert quoted == steps | {duty.step}
+    assert f'"{duty.step}" | {TEST_DUTY_PCT:g} ±{pilot.DUTY_OFF_PCT:g} % where the front end measures it' in text_of(
+        "bring-up.md"
+    )
+    assert f"`{duty.verdict}` is right with a hold circuit" in text_of("bring-up.md")
 
 
 def test_the_times_from_the_last_kick_to_the_open_contact_add_up_on_every_page() -> None:
