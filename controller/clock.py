@@ -33,6 +33,9 @@ class Clock(Protocol):
     def set_wall(self, wall: datetime) -> None:
         """Believe a CSMS (G02.FR.06): from now on the wall clock continues from `wall` (aware UTC)."""
 
+    def keep_wall(self) -> None:
+        """A CSMS agrees with the wall clock: from now on it goes on as it is, whoever steps the system's."""
+
     def on_set(self, told: Callable[[], None]) -> Callable[[], None]:
         """Call `told` whenever the wall clock was set. Returns how to stop that."""
 
@@ -77,6 +80,10 @@ class SystemClock:
         self._offset = wall - datetime.fromtimestamp(0, UTC) - timedelta(seconds=time.monotonic())
         for told in self._on_set:
             told()
+
+    def keep_wall(self) -> None:
+        if self._offset is None:
+            self._offset = datetime.now(UTC) - datetime.fromtimestamp(0, UTC) - timedelta(seconds=time.monotonic())
 
     def on_set(self, told: Callable[[], None]) -> Callable[[], None]:
         self._on_set.append(told)

@@ -90,9 +90,10 @@ class VirtualClock:
         trusted: bool = True,
     ) -> None:
         self._loop = loop
-        self._boot_id = boot_id
+        self._boot_id, self._is_kept = boot_id, False
         self._error = wall_error
         self._quality = ClockQuality.TRUSTED if trusted else ClockQuality.UNTRUSTED
+        self._is_kept = False  # steps of the system's clock do not concern ours
         self._on_set: list[Callable[[], None]] = []
 
     @property
@@ -111,8 +112,16 @@ class VirtualClock:
 
     def set_wall(self, wall: datetime) -> None:
         self._error = wall - self.true_wall()
-        self._quality = ClockQuality.TRUSTED
+        self._quality, self._is_kept = ClockQuality.TRUSTED, True
         self._tell()
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether a CSMS has agreed with the wall clock, or told it, since the last boot."""
+        return self._is_kept
+
+    def keep_wall(self) -> None:
+        self._is_kept = True
 
     def on_set(self, told: Callable[[], None]) -> Callable[[], None]:
         self._on_set.append(told)
@@ -129,9 +138,10 @@ class VirtualClock:
         self._quality = ClockQuality.TRUSTED if trusted else ClockQuality.UNTRUSTED
 
     def step(self, by: timedelta) -> None:
-        """Step the wall clock as a wrong NTP server or a technician would."""
-        self._error += by
-        self._tell()
+        """Step the system's wall clock as a wrong NTP server or a technician would."""
+        if not self._is_kept:
+            self._error += by
+            self._tell()
 
 
 def true_wall(monotonic_s: float) -> datetime:

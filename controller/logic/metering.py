@@ -10,6 +10,8 @@ from controller.logic.values import Measurand, MeterReading, Sample, SampleConte
 
 EARLY_S = 1e-6  # a timer may fire this much before its time: that is its time
 _SIGNED = (SampleContext.TRANSACTION_BEGIN, SampleContext.TRANSACTION_END)
+LEAP_WH = 1000.0  # resolution of a register, and what flows between a poll and its stamp
+LEAP_W = 100_000.0  # twice what any AC station gives
 LOSS_POLLS = 3
 LOSS_AFTER_S = 10.0  # hardware-facts: 3 failed polls or 10 s, whichever is later
 LOSS_STOPS_AFTER_S = 60.0
@@ -82,20 +84,24 @@ def next_aligned(now: datetime, interval_s: int) -> datetime | None:
 
 
 class Register:
-    """An energy register that never goes backwards while somebody is billed by it (invariant 25).
+    """An energy register that never goes backwards while somebody is billed by it (invariant 25), nor leaps by more than can flow.
 
-    One lower value is a bad frame; a meter that stays lower has been exchanged, which only an idle EVSE believes.
+    A meter that stays there has been exchanged, or is broken: only an idle EVSE goes on from what it shows then.
     """
 
     def __init__(self) -> None:
         self.wh: int | None = None
+        self._at_s = 0.0
 
-    def accept(self, wh: int, *, is_billed: bool) -> bool:
-        """Take a value; return False, and keep the old one, where it cannot be true."""
-        if self.wh is not None and wh < self.wh and is_billed:
-            return False
-        self.wh = wh
-        return True
+    def refusal(self, wh: int, at_s: float, *, is_billed: bool) -> str:
+        """Take a value read at that monotonic time and return ""; or keep the old one and return why it cannot be true."""
+        if self.wh is not None and is_billed:
+            if wh < self.wh:
+                return f"its register went back from {self.wh} to {wh} Wh"
+            if wh > self.wh + LEAP_WH + LEAP_W * (at_s - self._at_s) / 3600:
+                return f"its register leapt from {self.wh} to {wh} Wh"
+        self.wh, self._at_s = wh, at_s
+        return ""
 
 
 class MeterHealth:

@@ -344,7 +344,7 @@ class Conversation:
     def _believe(self, told: datetime, asked_s: float) -> None:
         """Take the CSMS's time where the configuration says so (G02.FR.06, ClockCtrlr.TimeSource).
 
-        It was that time somewhere between the question and the answer: a trusted clock that agrees with this is left alone.
+        It was that time somewhere between the question and the answer: a trusted clock that agrees with this is kept as it is.
         """
         if "Heartbeat" not in self._around.model.members("ClockCtrlr.TimeSource"):
             return
@@ -355,3 +355,5 @@ class Conversation:
         if now.quality is ClockQuality.UNTRUSTED or not agrees:
             self._around.clock.set_wall(told + timedelta(seconds=trip_s / 2))
             self._around.store.learn_wall_clock()
+        else:
+            self._around.clock.keep_wall()

@@ -142,11 +142,9 @@ class MeterWatch:
         was_well = not self.problem
         try:
             reading = await meter.read()
-            if not self._register.accept(reading.energy_import_wh, is_billed=self.is_billed):
-                raise DeviceError(
-                    f"meter of EVSE {self.evse_id}",
-                    f"its register went back from {self._register.wh} to {reading.energy_import_wh} Wh",
-                )
+            refusal = self._register.refusal(reading.energy_import_wh, reading.taken_at_s, is_billed=self.is_billed)
+            if refusal:
+                raise DeviceError(f"meter of EVSE {self.evse_id}", refusal)
         except DeviceError as error:
             if not self.problem:
                 _log.warning("EVSE %d: %s", self.evse_id, error)

@@ -33,9 +33,9 @@ def complaint_about(reading: MeterReading) -> str | None:
 
 @dataclass
 class EnergyWatch:
-    """Judges the import register against what it was: it never falls, and a leap must be confirmed by a second poll.
+    """Judges the import register against what it was: a fall or a leap must be confirmed by a second poll.
 
-    Without the confirmation one wrong high value would make every later, true one look like a fall.
+    One frame may be wrong. What two say is what the meter shows, an exchanged one too: whether it is believed is not decided here.
     """
 
     _accepted: tuple[int, float] | None = field(default=None, init=False)
@@ -45,11 +45,10 @@ class EnergyWatch:
         """Return what is wrong with the register at that monotonic time, or None, which accepts it."""
         if self._accepted is not None:
             before_wh, _ = self._accepted
-            if energy_wh < before_wh:
-                return f"energy register fell from {before_wh} to {energy_wh} Wh"
-            if energy_wh > _ceiling(self._accepted, at_s) and not self._confirms(energy_wh, at_s):
+            fell, leapt = energy_wh < before_wh, energy_wh > _ceiling(self._accepted, at_s)
+            if (fell or leapt) and not self._confirms(energy_wh, at_s):
                 self._suspect = (energy_wh, at_s)
-                return f"energy register leapt from {before_wh} to {energy_wh} Wh"
+                return f"energy register {'fell' if fell else 'leapt'} from {before_wh} to {energy_wh} Wh"
         self._accepted = (energy_wh, at_s)
         self._suspect = None
         return None

@@ -310,15 +310,16 @@ class SimMeter(_OfEvse):
         pass
 
     def judge(self, device: str, energy_wh: int, now: float) -> None:
-        """The register never falls, and a leap is believed when it is seen a second time. Raises ImplausibleReading."""
+        """A fall or a leap of the register is believed when it is seen a second time. Raises ImplausibleReading."""
         if self._accepted is not None:
             before_wh, before_s = self._accepted
-            if energy_wh < before_wh:
-                raise ImplausibleReading(device, f"energy register fell from {before_wh} to {energy_wh} Wh")
+            fell = energy_wh < before_wh
             leapt = energy_wh > before_wh + _LEAP_WH + _LEAP_W * (now - before_s) / 3600
-            if leapt and (self._suspect_wh is None or energy_wh < self._suspect_wh):
+            is_seen_again = self._suspect_wh is not None and 0 <= energy_wh - self._suspect_wh <= _LEAP_WH
+            if (fell or leapt) and not is_seen_again:
                 self._suspect_wh = energy_wh
-                raise ImplausibleReading(device, f"energy register leapt from {before_wh} to {energy_wh} Wh")
+                verb = "fell" if fell else "leapt"
+                raise ImplausibleReading(device, f"energy register {verb} from {before_wh} to {energy_wh} Wh")
         self._accepted = (energy_wh, now)
         self._suspect_wh = None
 

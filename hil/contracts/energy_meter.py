@@ -6,6 +6,7 @@ voltages nor currents) and `step_wh`.
 
 from __future__ import annotations
 
+import contextlib
 from typing import Protocol
 
 import pytest
@@ -69,12 +70,14 @@ class EnergyMeterContract:
         rig.plug()
         assert (await rig.meter.read()).energy_import_wh == 1000
 
-    async def test_an_energy_register_that_falls_is_refused(self, rig: MeterRig) -> None:
+    async def test_an_energy_register_that_falls_is_told_as_it_is(self, rig: MeterRig) -> None:
+        """Or refused, but never told as it was before. A meter may have been exchanged: what is billed meanwhile is the station's care."""
         rig.shows((230.0,) * 3, (0.0,) * 3, 0.0, 5000)
         await rig.meter.read()
         rig.shows((230.0,) * 3, (0.0,) * 3, 0.0, 4000)
-        with pytest.raises(ImplausibleReading, match="fell from 5000 to 4000 Wh"):
-            await rig.meter.read()
+        for _ in range(3):
+            with contextlib.suppress(ImplausibleReading):
+                assert (await rig.meter.read()).energy_import_wh == 4000
 
     async def test_an_impossible_voltage_is_refused(self, rig: MeterRig) -> None:
         if not phases_of(rig):

@@ -16,7 +16,15 @@ GOOD = ("04A2B3C4D5E680", "04FFEEDDCCBBAA", "A1B2C3D4", "0102030405060708090A", 
 OF_ONE_GROUP = ("11223344", "55667788")
 BAD = ("DEADBEEF", "04BBBBBBBBBBB0")  # blocked, and one the CSMS has never heard of
 
-_COMES = {"plugs first": 50, "card first": 15, "remote": 14, "remote first": 6, "never authorises": 7, "never plugs": 4}
+_COMES = {
+    "plugs first": 50,
+    "card first": 15,
+    "remote": 14,
+    "remote first": 6,
+    "both at once": 6,
+    "never authorises": 7,
+    "never plugs": 4,
+}
 _GOES = {"card": 40, "unplugs": 22, "remote": 14, "another card of the group": 6, "when full": 18}
 _ACTS = {"pause": 5, "draws otherwise": 2, "shows a foreign card": 2, "waits": 6}
 _CARD_AGAIN_S = 3.0  # a reader takes the same card once in a while
@@ -66,6 +74,7 @@ class Driver:
             "card first": self._card_then_plug,
             "remote": self._plug_then_remote,
             "remote first": self._remote_then_plug,
+            "both at once": self._plug_then_both,
             "never authorises": self._only_plug,
             "never plugs": self._only_card,
         }
@@ -104,6 +113,9 @@ class Driver:
             return False
         await self._world.sleep(self._dice.lasting(0.5, 60))
         self._swipe(self._token)
+        if self._dice.happens(0.1):  # did it take the card?
+            await self._world.sleep(self._dice.lasting(1.6, 5))
+            self._swipe(self._token)
         return True
 
     async def _card_then_plug(self) -> bool:
@@ -115,6 +127,15 @@ class Driver:
         if not await self._plug(self._car()):
             return False
         await self._world.sleep(self._dice.lasting(0.5, 60))
+        await self._operator.start(self._evse, self._token)
+        return True
+
+    async def _plug_then_both(self) -> bool:
+        """At the charger and with the app: who is served first, is served."""
+        if not await self._plug(self._car()):
+            return False
+        await self._world.sleep(self._dice.lasting(0.5, 60))
+        self._swipe(self._token)
         await self._operator.start(self._evse, self._token)
         return True
 

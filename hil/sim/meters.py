@@ -94,7 +94,7 @@ class ImpliedWatch(MeterWatch):
         register_wh = int(resolved(steady.wh))
         assert isinstance(self._meter, SimMeter)
         self._meter.judge("meter", register_wh, at_s)
-        self._register.accept(register_wh, is_billed=self.is_billed)
+        self._register.refusal(register_wh, at_s, is_billed=self.is_billed)
         self._health.answered(at_s)
         self._latest = replace(self._latest, taken_at_s=at_s, energy_import_wh=register_wh)
 

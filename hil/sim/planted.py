@@ -44,12 +44,12 @@ class Planted:
 
 
 def _bills_too_much(patch: Patch) -> None:
-    accept = Register.accept
+    refusal = Register.refusal
 
-    def wrong(self: Register, wh: int, *, is_billed: bool) -> bool:
-        return accept(self, wh + wh // 50, is_billed=is_billed)
+    def wrong(self: Register, wh: int, at_s: float, *, is_billed: bool) -> str:
+        return refusal(self, wh + wh // 50, at_s, is_billed=is_billed)
 
-    patch(Register, "accept", wrong)
+    patch(Register, "refusal", wrong)
     patch(ImpliedWatch, "latest", property(_scaled, _LATEST.fset))
 
 

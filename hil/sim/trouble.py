@@ -12,7 +12,7 @@ from typing import Any
 from hil.csms.schemas import Version
 from hil.memory import Direction, Fate, calls
 from hil.sim.chance import CROWDED, Dice, Pace
-from hil.sim.world import SUBPROTOCOLS, SimWorld
+from hil.sim.world import IDENTITY, SUBPROTOCOLS, SimWorld
 
 KINDS = {
     "network down": 14,
@@ -33,7 +33,14 @@ KINDS = {
     "fault": 16,
     "meter silent": 7,
     "reader gone": 2,
+    "meter jumps": 3,
+    "bad frame": 5,
+    "clock steps": 4,
 }
+_BAD_FRAMES = (  # none of which deserves an answer
+    "", "nonsense", "{}", "[]", "[2]", '[3,"never asked",{}]', '[4,"never asked","GenericError","",{}]', '[2,"3","Reset",',
+    '[2,"4","Reset",[' + "[" * 3000, "\u0000\ufeff", "[2," + "9" * 5000 + "]",
+)  # fmt: skip
 # How the `fault` verb is used: kinds of an EVSE with their likelihood, and values to choose from.
 _FAULTS: Mapping[str, tuple[float, tuple[Any, ...]]] = {
     "diode": (2, (None,)),
@@ -169,6 +176,9 @@ class _Happening:
             "fault": self._fault,
             "meter silent": self._meter_silent,
             "reader gone": self._reader_gone,
+            "meter jumps": self._meter_jumps,
+            "bad frame": self._bad_frame,
+            "clock steps": self._step_clock,
         }
         await kinds[kind]()
 
@@ -282,6 +292,25 @@ class _Happening:
         self._world.verb("fault", kind="meter_silent", evse=evse)
         await self._lasts(f"the meter of EVSE {evse} is silent", 0.5, 1800)
         self._world.verb("fault", kind="meter_silent", evse=evse, clear=True)
+
+    async def _meter_jumps(self) -> None:
+        evse, wh = self._dice.one_of(1, 2), self._dice.one_of(0, 17, 5_000_000, 4_294_967_295)
+        self._world.verb("fault", kind="meter_value", evse=evse, value={"energy_wh": wh})
+        await self._lasts(f"the register of EVSE {evse} shows {wh} Wh", 0.5, 600)
+        self._world.verb("fault", kind="meter_value", evse=evse, clear=True)
+
+    async def _bad_frame(self) -> None:
+        text = self._dice.one_of(*_BAD_FRAMES)
+        self._note(f"the CSMS sends {text[:40]!r}")
+        if IDENTITY in self._world.csms.connected:
+            await self._world.csms.send_raw(IDENTITY, text)
+
+    async def _step_clock(self) -> None:
+        by = timedelta(seconds=self._dice.one_of(-1, 1) * self._dice.lasting(0.5, 400 * 86400))
+        if not self._world.clock.is_kept:
+            return  # nobody can tell yet which of the two times is right
+        self._note(f"the station's wall clock is stepped by {by}")
+        self._world.clock.step(by)
 
     async def _reader_gone(self) -> None:
         name = self._dice.one_of(*self._world.plant.readers)

@@ -62,9 +62,19 @@ def test_aligned_samples_are_spaced_from_midnight() -> None:
 
 def test_a_register_never_goes_backwards_while_it_is_billed() -> None:
     register = Register()
-    assert register.accept(100, is_billed=True) and register.accept(100, is_billed=True)
-    assert not register.accept(99, is_billed=True) and register.wh == 100
-    assert register.accept(5, is_billed=False) and register.wh == 5
+    assert not register.refusal(100, 0.0, is_billed=True) and not register.refusal(100, 1.0, is_billed=True)
+    assert register.refusal(99, 2.0, is_billed=True) == "its register went back from 100 to 99 Wh"
+    assert register.wh == 100
+    assert not register.refusal(5, 3.0, is_billed=False) and register.wh == 5
+
+
+def test_a_register_leaps_by_no_more_than_can_flow_while_it_is_billed() -> None:
+    register = Register()
+    assert not register.refusal(100, 1000.0, is_billed=True)
+    assert not register.refusal(1100, 1000.0, is_billed=True)
+    assert register.refusal(2101, 1000.0, is_billed=True) == "its register leapt from 1100 to 2101 Wh"
+    assert not register.refusal(102_100, 4600.0, is_billed=True), "an hour later 100 kWh more may be true"
+    assert not register.refusal(4_294_967_295, 4601.0, is_billed=False), "an idle EVSE goes on from there"
 
 
 def test_a_meter_is_lost_after_three_polls_and_ten_seconds() -> None:

@@ -59,7 +59,7 @@ def test_the_page_s_meter_passes_its_contract_in_a_package_without_settings_for_
 
 def test_a_meter_that_guesses_fails_the_page_s_tests(package: Path) -> None:
     driver = package / "acme_meter.py"
-    driver.write_text(driver.read_text().replace("if wh < self._last_wh:", "if False:"))
+    driver.write_text(driver.read_text().replace("if volts > MOST_V", "if False and volts > MOST_V"))
     result = run(package, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_acme_meter.py")
     assert result.returncode == 1 and "1 failed, 7 passed" in result.stdout, result.stdout
 
