@@ -254,7 +254,9 @@ class Csms:
 
     async def send_raw(self, station_id: str, text: str) -> None:
         """Send anything at all to a station, unchecked. Raises KeyError when it is not connected."""
-        await self._lines[station_id].peer.send(text)
+        line = self._lines[station_id]
+        self._stations[station_id].sent_anything = True
+        await line.peer.send(text)
 
     def _now(self) -> Instant:
         return Instant(asyncio.get_running_loop().time(), self._wall())

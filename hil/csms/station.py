@@ -101,6 +101,7 @@ class StationCore:
         self._unanswered: tuple[str, str, float] | None = None  # the station's CALL in flight: id, action, since
         self._outgoing: dict[str, tuple[str, dict[str, Any]]] = {}  # our CALLs: id to action and payload
         self._count = 0
+        self.sent_anything = False  # once something was sent past this core
 
     # --- connection ---
 
@@ -188,6 +189,8 @@ class StationCore:
         return [Answered(message_id, payload)]
 
     def _refused(self, text: str, message_id: str, code: str, description: str, now: Instant) -> list[Effect]:
+        if message_id == "-1" and self.sent_anything and self.version is not Version.V16:
+            return []  # something of ours had no id to answer to (Part 4 §4.2.3)
         if self._outgoing.pop(message_id, None) is None:
             self._violation(now, Kind.UNASKED, f"CALLERROR {code} for {message_id}", text)
             return []
