@@ -44,6 +44,7 @@ class Station(Commands):
                 "problem": self.csms.problem,
                 "protocol": self.csms.protocol,
                 "undelivered": self.store.queued_count(),
+                "given_up": self.store.undelivered_count(),
             },
             "clock": self.clock.now().quality.value,
             "database": self.store.damage or "ok",
