@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import sqlite3
 from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -73,6 +74,44 @@ def test_who_charges_ends_well_and_who_comes_is_refused_with_the_reason(version:
         assert len(scene.transactions) == 2
 
     play(tmp_path, version, script)
+
+
+@both_versions
+def test_hours_without_room_for_a_single_byte_cost_updates_and_nothing_else(version: str, tmp_path: Path) -> None:
+    """The other EVSE ends meanwhile; links drop and come back; the CSMS speaks to the station all the time."""
+
+    async def script(scene: Scene) -> None:
+        world = scene.world
+        await scene.begin(1, ANNA)
+        await scene.begin(2, BERT)
+        await world.sleep(300)
+        world.store_or_fail.flush()
+        world.store_or_fail._db.before_commit.append(refuse_commit)
+        await world.sleep(600)
+        world.verb("unplug", evse=2)
+        await world.until(lambda: not scene.is_closed(2), 5, "it opens")
+        for up in (False, True):
+            await world.sleep(1800)
+            world.verb("network", up=up)
+        await world.sleep(1800)
+        assert scene.is_closed(1), "its record is committed"
+        assert len(world.store_or_fail.open_transactions()) == 2
+        world.store_or_fail._db.before_commit.remove(refuse_commit)
+        await world.sleep(120)
+        assert [each.evse_id for each in world.store_or_fail.open_transactions()] == [1]
+        await scene.end(1, ANNA)
+        await scene.delivered()
+        await world.sleep(60)
+        await scene.begin(2, BERT)
+        await scene.end(2, BERT)
+
+    play(tmp_path, version, script)
+
+
+def refuse_commit(connection: sqlite3.Connection) -> None:
+    error = sqlite3.OperationalError("database or disk is full")
+    error.sqlite_errorname = "SQLITE_FULL"
+    raise error
 
 
 @pytest.mark.ocpp("2.0.1", "E12.FR.04", "E12.FR.05")
