@@ -39,12 +39,18 @@ def rendered(snapshot: dict[str, Any]) -> str:
     """Return a snapshot as text of at most 80 columns (a long URL apart)."""
     csms = snapshot["csms"]
     online = f"online, {csms['protocol']}" if csms["online"] else "OFFLINE"
-    undelivered = f"{csms['undelivered']} messages waiting" if csms["undelivered"] else "everything delivered"
+    settled = "nothing waiting" if csms["given_up"] else "everything delivered"
+    delivery = f"{csms['undelivered']} messages waiting" if csms["undelivered"] else settled
     head = [
         ("station", f"{snapshot['identity']} on board {snapshot['board']}, version {snapshot['firmware']}"),
         ("CSMS", csms["url"]),
-        ("", f"{online}, {undelivered}"),
+        ("", f"{online}, {delivery}"),
         *(("", line) for line in wrap(csms["problem"], 70)),
+        *(
+            [("", f"{csms['given_up']} messages were never delivered: pilotline records list")]
+            if csms["given_up"]
+            else []
+        ),
     ]
     for problem in snapshot["readers"]:
         if problem != "ok":

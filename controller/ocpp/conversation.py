@@ -311,7 +311,7 @@ class Conversation:
 
     async def _tell_security_events(self, greeted: asyncio.Event) -> None:
         await greeted.wait()
-        await self._around.security.run(self.call)
+        await self._around.security.run(self.call, self._protocol)
 
     async def _keep_alive(self) -> None:
         """A Heartbeat after each silence of HeartbeatInterval, and one a day for the clock (G02.FR.02/05/07)."""

@@ -105,7 +105,10 @@ class Outbox:
 
     async def run(self) -> None:
         """Deliver until cancelled. A cut at any await loses nothing."""
-        self._hand_over()
+        try:
+            self._hand_over()
+        except StorageFull as error:  # it holds up nobody; the next start does it
+            _log.error("what cannot be delivered any more is not archived yet: %s", error)
         while True:
             self._changed.clear()
             try:
@@ -180,7 +183,10 @@ class Outbox:
                 await self._changed.wait()
         except TimeoutError:
             if self._store.flush_due_s is not None and self._store.flush_due_s <= self._clock.monotonic():
-                self._store.flush()
+                try:
+                    self._store.flush()
+                except StorageFull as error:
+                    _log.error("what was to be kept lazily is lost: %s", error)
 
     # ── freezing ────────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -92,6 +92,8 @@ class SecurityEventType(StrEnum):
 
     RECONFIGURED = "ReconfigurationOfSecurityParameters"
     MEMORY_EXHAUSTION = "MemoryExhaustion"
+    STARTUP = "StartupOfTheDevice"
+    RESET = "ResetOrReboot"
 
 
 class ChargingStation(Protocol):

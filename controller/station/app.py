@@ -13,6 +13,7 @@ from controller.station.commands import Commands
 from controller.station.indicators import IndicatorTask, shown_of
 from controller.station.recorder import CONNECTOR
 from controller.station.runner import Runner
+from controller.store.exc import StorageFull
 
 _log = logging.getLogger(__name__)
 
@@ -44,6 +45,7 @@ class Station(Commands):
                 "problem": self.csms.problem,
                 "protocol": self.csms.protocol,
                 "undelivered": self.store.queued_count(),
+                "given_up": self.store.undelivered_count(),
             },
             "clock": self.clock.now().quality.value,
             "database": self.store.damage or "ok",
@@ -155,9 +157,12 @@ class Station(Commands):
         self.link.send(FaultReset(evse, fault))
 
     def set_local_limit(self, evse: int, limit_a: float | None) -> None:
-        """Limit an EVSE from here, also across restarts; None lifts it. Raises ValueError for an unknown EVSE."""
+        """Limit an EVSE from here, also across restarts; None lifts it. Raises ValueError for an unknown EVSE, or where it cannot be kept."""
         self._runner_at(evse)
-        self.supply.set_local(evse, limit_a)
+        try:
+            self.supply.set_local(evse, limit_a)
+        except StorageFull as error:
+            raise ValueError(f"not set: {error}") from error
 
     def contactor_replaced(self, evse: int) -> None:
         """Count an EVSE's contactor from zero: a new one was fitted. Raises ValueError for an unknown EVSE."""

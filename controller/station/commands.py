@@ -21,6 +21,7 @@ from controller.ocpp.ports import (
     Decision,
     EvseInfo,
     ResetKind,
+    SecurityEventType,
     StartRequest,
     StatusReport,
     UnlockOutcome,
@@ -170,6 +171,7 @@ class Commands(Core):
             return
         await self._delivered()
         self.restart_reason = BootReason.SCHEDULED_RESET if waits else BootReason.REMOTE_RESET
+        self.csms.security_event(SecurityEventType.RESET, f"{kind.value}, asked for by the CSMS")
         _log.info("restarting: reset asked for by the CSMS")
         self.stop()
 

@@ -25,7 +25,7 @@ from controller.ocpp.device_model import DeviceModel
 from controller.ocpp.dialect import BootReason, Identity
 from controller.ocpp.exc import ConfigurationError
 from controller.ocpp.link import WebSocketConnector
-from controller.ocpp.ports import EvseInfo
+from controller.ocpp.ports import EvseInfo, SecurityEventType
 from controller.ocpp.transport import Connector
 from controller.ocpp.variables import station_variables
 from controller.ocpp.versions import build_model, dialect_factories
@@ -158,6 +158,7 @@ def compose(
     config, board = apply_power(config, board)
     evses = [EvseInfo(evse.id, 1, (evse.connector_type,), evse.hardware_max_a, evse.phases) for evse in board.evses]
     model, own_keys = make_model(config, evses, store)
+    reason = begin_boot(store, clock)
     client = CsmsClient(
         LinkSettings(config.csms_url, config.identity, config.protocols, config.csms_password),
         connect(model),
@@ -167,7 +168,7 @@ def compose(
         clock,
         random,
         Identity(config.vendor, config.model, config.serial, config.firmware),
-        boot_reason=begin_boot(store, clock),
+        boot_reason=reason,
         emit=events.publish,
     )
     station = Station(
@@ -185,6 +186,7 @@ def compose(
         make_watch=make_watch,
     )
     client.attach(station)
+    client.security_event(SecurityEventType.STARTUP, reason.value)
     return station, client
 
 

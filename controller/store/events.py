@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from itertools import pairwise
 
 from controller.logic.records import EventKind, MeterSampled, TransactionEvent
 from controller.store.codec import encode, encode_event, kind_of
@@ -61,10 +62,10 @@ def append(connection: sqlite3.Connection, stream: int, event: TransactionEvent 
 
 
 def thin(connection: sqlite3.Connection, at: str) -> int:
-    """Drop every other droppable update of the stream that has most of them; return how many went.
+    """Drop every other droppable update of the stream that has most of them, where they stand closest; return how many went.
 
-    The 1st, 3rd, 5th… goes (E12.FR.05), but never the newest, never what is already encoded (its seqNo may be known to the
-    CSMS), never a begin or an end. Each leaves its place behind, so that its seqNo is missing where the CSMS can see it.
+    The 1st, 3rd, 5th… goes (E12.FR.05), and the next time of what has come since: what was thinned out is left alone until all
+    stands as far apart. Never the newest, never what is already encoded (its seqNo may be known to the CSMS), never a begin or an end. Each leaves its place behind, so that its seqNo is missing where the CSMS can see it.
     """
     stream = connection.execute(
         "SELECT e.stream FROM events e JOIN streams s ON s.id = e.stream WHERE s.closed = 0 AND e.may_drop "
@@ -79,7 +80,10 @@ def thin(connection: sqlite3.Connection, at: str) -> int:
         "WHERE s.id = ? AND e.position > max(s.frozen_through, s.settled_through) AND e.may_drop ORDER BY e.position",
         (stream[0],),
     ).fetchall()
-    dropped = [(row[0],) for row in droppable[:-1:2]]
+    before = connection.execute(
+        "SELECT max(position) FROM events WHERE stream = ? AND position < ?", (stream[0], droppable[0][0])
+    ).fetchone()
+    dropped = [(position,) for position in _closest(before[0], [row[0] for row in droppable])]
     connection.executemany(
         "INSERT INTO outcomes (position, stream, fate, why, at) VALUES (?, ?, 'dropped', 'room was short', ?)",
         [(position, stream[0], at) for (position,) in dropped],
@@ -87,3 +91,23 @@ def thin(connection: sqlite3.Connection, at: str) -> int:
     connection.executemany("DELETE FROM events WHERE position = ?", dropped)
     connection.execute("UPDATE streams SET waiting = waiting - ? WHERE id = ?", (len(dropped), stream[0]))
     return len(dropped)
+
+
+def _closest(before: int | None, positions: list[int]) -> list[int]:
+    """Return those to drop so that at least a quarter goes. before: what stays in front of them, None for nothing.
+
+    Positions count what happened: how far apart they are stands for the time between.
+    """
+    if len(positions) < 2:
+        return []
+    gap = min(later - earlier for earlier, later in pairwise(positions))
+    apart, dropped = 2 * gap, list[int]()
+    while len(dropped) < max(1, (len(positions) - 1) // 4):
+        last, dropped = positions[0] - gap if before is None else before, []
+        for position in positions[:-1]:
+            if position - last < apart:
+                dropped.append(position)
+            else:
+                last = position
+        apart *= 2
+    return dropped

@@ -93,7 +93,7 @@ _FOURTH = (
 )
 
 _FIFTH = (
-    # fate: waiting, delivered or undeliverable. Of those that do not wait the oldest are deleted, the newest of all never.
+    # fate: waiting, delivered, undeliverable or skipped. Of those that do not wait the oldest are deleted, the newest of all never.
     """CREATE TABLE security_events (
         number INTEGER PRIMARY KEY, type TEXT NOT NULL, stamp TEXT NOT NULL, tech_info TEXT NOT NULL, fate TEXT NOT NULL)""",
     "CREATE INDEX waiting_security_events ON security_events (number) WHERE fate = 'waiting'",

@@ -14,7 +14,7 @@ MOST_TOLD = 1_000  # of what the CSMS knows the oldest go beyond it; what waits 
 
 @dataclass(frozen=True, slots=True)
 class SecurityEvent:
-    """type: by its name in the specification's list. tech_info: may be empty. fate: waiting, delivered or undeliverable."""
+    """type: by its name in the specification's list. tech_info: may be empty. fate: waiting, delivered, undeliverable or skipped."""
 
     number: int
     type: str

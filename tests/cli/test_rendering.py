@@ -36,7 +36,14 @@ SNAPSHOT: dict[str, Any] = {
     "identity": "CP-1",
     "firmware": "0.1.0",
     "board": "mock",
-    "csms": {"url": "ws://127.0.0.1:9310/", "online": True, "protocol": "ocpp2.0.1", "undelivered": 0, "problem": ""},
+    "csms": {
+        "url": "ws://127.0.0.1:9310/",
+        "online": True,
+        "protocol": "ocpp2.0.1",
+        "undelivered": 0,
+        "given_up": 0,
+        "problem": "",
+    },
     "clock": "trusted",
     "database": "ok",
     "readers": ["ok", "ok"],
@@ -81,6 +88,16 @@ def test_status_without_safety_csms_meter_and_clock_says_so() -> None:
     assert "energy       no reading yet - meter sdm630 on /dev/ttyUSB0: silent" in text
     assert "faults       weld" in text
     assert max(map(len, text.splitlines())) <= 80
+
+
+@pytest.mark.parametrize(("waiting", "says"), [(0, "nothing waiting"), (1234, "1234 messages waiting")])
+def test_status_tells_what_the_wire_has_given_up_on_and_where_to_look(waiting: int, says: str) -> None:
+    csms = {**SNAPSHOT["csms"], "undelivered": waiting, "given_up": 12}
+    lines = status.rendered({**SNAPSHOT, "csms": csms}).splitlines()
+    assert lines[2:4] == [
+        f"         online, ocpp2.0.1, {says}",
+        "         12 messages were never delivered: pilotline records list",
+    ]
 
 
 def test_status_tells_of_a_damaged_database_within_80_columns() -> None:

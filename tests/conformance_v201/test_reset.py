@@ -17,7 +17,7 @@ async def reset(o: Octt, kind: str, evse: int | None = None) -> str:
     return str(answer["status"])
 
 
-@pytest.mark.ocpp("2.0.1", "TC_B_20_CS", "B11.FR.01", "B11.FR.03", "B11.FR.04", "B01.FR.03", "B01.FR.09")
+@pytest.mark.ocpp("2.0.1", "TC_B_20_CS", "B11.FR.01", "B11.FR.03", "B11.FR.04", "B01.FR.03", "B01.FR.09", "A04.FR.01")
 @pytest.mark.parametrize("kind", ["OnIdle", "Immediate"])
 @octt()
 async def test_an_idle_station_boots_anew(o: Octt, kind: str) -> None:
@@ -26,6 +26,9 @@ async def test_an_idle_station_boots_anew(o: Octt, kind: str) -> None:
     assert boot["reason"] == "RemoteReset"
     told = [status["connectorStatus"] for status in o.payloads("StatusNotification")]
     assert told == ["Available", "Available"]
+    await o.until(lambda: len(o.payloads("SecurityEventNotification")) > 1, 60, "the CSMS learns of both")
+    events = [(event["type"], event["techInfo"]) for event in o.payloads("SecurityEventNotification")]
+    assert events == [("ResetOrReboot", f"{kind}, asked for by the CSMS"), ("StartupOfTheDevice", "RemoteReset")]
 
 
 @pytest.mark.ocpp("2.0.1", "TC_B_22_CS", "B12.FR.02", "B12.FR.04", "E07.FR.03", "B01.FR.03")

@@ -155,3 +155,23 @@ def test_nothing_of_the_wire_is_forgotten_by_the_archive(tmp_path: Path) -> None
         "OCPPCommCtrlr.MessageAttemptInterval[TransactionEvent]": 1,
     }
     play(tmp_path, "2.0.1", script, closes=False, variables=variables)
+
+
+@both_versions
+def test_what_the_csms_refuses_for_good_is_told_by_status_and_stays_in_the_archive(
+    version: str, tmp_path: Path
+) -> None:
+    async def script(scene: Scene) -> None:
+        world = scene.world
+        await scene.begin()
+        await world.sleep(5)
+        last = "StopTransaction" if version == "1.6" else "TransactionEvent"
+        world.csms.behaviour.fail(last, 100)
+        await scene.end()
+        await scene.delivered(3600)
+        csms = world.station_or_fail.snapshot()["csms"]
+        assert csms["undelivered"] == 0 and csms["given_up"] >= 1
+        [kept] = world.store_or_fail.archive(undelivered_only=True)
+        assert kept.ended is not None and kept.messages[-1].fate == "gave up" and kept.messages[-1].frozen is not None
+
+    play(tmp_path, version, script, closes=False)

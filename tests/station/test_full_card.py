@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 
+import pytest
+
 from controller.logic.faults import FAULTS
 from controller.logic.values import IdToken
 from controller.ocpp.ports import ConnectorStatus, StartRequest
@@ -77,6 +79,9 @@ async def test_nothing_begins_and_everybody_who_asks_is_told_why(world: World) -
     assert "storage_full" in [each["id"] for each in world.station.why()["evses"][0]["faults"]]
     [(event, told)] = world.csms.security_events
     assert event == "MemoryExhaustion" and "storage full" in told
+    with pytest.raises(ValueError, match=r"not set: .*no room left"):
+        world.station.set_local_limit(2, 10.0)
+    assert world.station.supply.feeds[2].offer.current_a > 10, "what is not kept is not in force"  # type: ignore[union-attr]
     answer = world.station.request_start(StartRequest(IdToken("04AA"), 1))
     assert not answer.accepted and "storage is full" in answer.detail
     assert world.station.status(1, 1).info == FAULTS["storage_full"].title

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -182,7 +183,8 @@ def test_thinning_never_touches_begin_end_real_changes_or_what_is_encoded(path: 
     assert kinds == [EventKind.STARTED, *[EventKind.UPDATED] * 7, EventKind.ENDED]
 
 
-def test_thinning_again_and_again_keeps_the_queue_bounded_and_the_oldest_part_of_the_story(path: Path) -> None:
+@pytest.mark.ocpp("2.0.1", "E12.FR.05")
+def test_thinning_again_and_again_keeps_the_queue_bounded_and_every_part_of_the_story(path: Path) -> None:
     clock = HandClock()
     store = open_store(path, clock, max_waiting=40, durable=False)
     transaction_id = begin(store, clock, online=False)
@@ -192,6 +194,10 @@ def test_thinning_again_and_again_keeps_the_queue_bounded_and_the_oldest_part_of
     assert len(registers) <= 44
     assert registers[0] == 1000 and registers[-1] == 2999
     assert registers == sorted(registers)
+    steps = [later - earlier for earlier, later in pairwise([1999, *registers[1:]])]
+    assert len(registers) > 20 and max(steps) <= 4 * 1000 / 40, (
+        "not from the start, and nowhere twice as bare as it must be"
+    )
 
 
 def test_delivery_costs_the_same_however_much_lies_in_the_archive(path: Path) -> None:

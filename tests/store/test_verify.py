@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -240,6 +241,8 @@ def test_an_id_used_twice_is_seen_where_a_damaged_index_lets_it_pass(path: Path)
 @pytest.mark.parametrize("page", range(2, 60, 3))
 def test_a_page_of_zeros_is_never_called_sound(path: Path, page: int) -> None:
     lived(path)
+    with closing(sqlite3.connect(path)) as other:
+        other.execute("VACUUM")  # in a page that is not used zeros are as good as anything
     sound = path.read_bytes()
     if page * 1024 > len(sound):
         pytest.skip("the file is not that long")
