@@ -83,6 +83,7 @@ class CsmsClient:
         self._identity = identity
         self._emit = emit
         self._memory = Memory(boot_reason)
+        self._memory.recall_interval(store, clock, settings.endpoint)
         self._security = SecurityEvents(store)
         self._backoff = BackOff(model, random)
         self._dialects: dict[str, Dialect] = {}

@@ -6,6 +6,7 @@ What must outlive the connection (is the station accepted, when may it boot agai
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ from controller.ocpp.rpc import Rpc
 from controller.ocpp.security import SecurityEvents
 from controller.ocpp.status import StatusReporter
 from controller.ocpp.transport import Connection
+from controller.store.exc import StorageFull
 from controller.store.store import Store
 
 _log = logging.getLogger(__name__)
@@ -33,6 +35,7 @@ _log = logging.getLogger(__name__)
 _HEARTBEAT = "OCPPCommCtrlr.HeartbeatInterval"
 _OWN_BOOT_WAIT_S = 60.0  # B02.FR.07, B03.FR.05
 _DAY_S = 86400.0
+_BOOT_NOT_BEFORE = "boot_not_before"  # boot id, CSMS, monotonic seconds
 _CLOCK_TOLERANCE_S = 1.0  # smaller differences are noise, not news
 _SLOW_ANSWER_S = 2.0
 _MAX_SILENCES = 3
@@ -47,6 +50,16 @@ class Memory:
         self.boot_reason = boot_reason
         self.boot_not_before_s = 0.0
         self.offline_at_s: float | None = None
+
+    def recall_interval(self, store: Store, clock: Clock, csms: str) -> None:
+        """What this CSMS told a program that has ended since the machine was switched on holds for the next one, too."""
+        words = (store.meta(_BOOT_NOT_BEFORE) or "").split()
+        if words[:2] == [clock.boot_id, csms]:
+            self.boot_not_before_s = float(words[2])
+
+    def keep_interval(self, store: Store, clock: Clock, csms: str) -> None:
+        with contextlib.suppress(StorageFull):  # then it is known as long as the program runs
+            store.set_meta(_BOOT_NOT_BEFORE, f"{clock.boot_id} {csms} {self.boot_not_before_s}")
 
     def offline_since(self, now_s: float) -> None:
         """Note the loss of a connection; the first loss counts."""
@@ -244,6 +257,8 @@ class Conversation:
         """B02.FR.04/07/08, B03.FR.05/06."""
         wait_s = float(interval_s) if interval_s > 0 else _OWN_BOOT_WAIT_S * self._around.random.uniform(0.8, 1.2)
         self._memory.boot_not_before_s = self._around.clock.monotonic() + wait_s
+        if interval_s > 0:
+            self._memory.keep_interval(self._around.store, self._around.clock, self._around.csms)
 
     def _obey_interval(self, interval_s: int) -> None:
         """B01.FR.04, G02.FR.01."""

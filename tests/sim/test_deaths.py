@@ -228,3 +228,21 @@ def _ended(archived: ArchivedTransaction) -> TransactionEvent:
     event = archived.messages[-1].event
     assert isinstance(event, TransactionEvent)
     return event
+
+
+@both_versions
+@pytest.mark.ocpp("2.0.1", "B02.FR.04", "B03.FR.05")
+def test_the_interval_of_a_csms_that_waits_holds_for_the_next_program_too(version: str, tmp_path: Path) -> None:
+    async def script(scene: Scene) -> None:
+        world = scene.world
+        world.csms.behaviour.boot("Rejected")
+        world.network.cut()
+        await world.restart_station(1.0)
+        await world.sleep(2)
+        await world.restart_station(1.0)
+        await world.sleep(20)
+        assert [call.action for call in world.csms.frames if call.at_s > world.now - 20] == []
+        await world.until(lambda: world.station_or_fail.csms.is_online, 30, "it is accepted")
+        assert world.csms.violations == []
+
+    play(tmp_path, version, script)
