@@ -445,6 +445,6 @@ def message_id(text: str) -> str | None:
 def _frame(text: str) -> list[object]:
     try:
         frame = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return []
     return frame if isinstance(frame, list) else []

@@ -99,7 +99,7 @@ def _keeps_the_wrong_time(patch: Patch) -> None:
 def _commits_late(patch: Patch) -> None:
     """Begin and end wait for the next minute's commit, as mere samples may."""
     change = Database.change
-    patch(Database, "change", lambda self, *, lazy=False: change(self, lazy=True))
+    patch(Database, "change", lambda self, *, lazy=False, necessary=False: change(self, lazy=True))
 
 
 def _forgets_open_transactions(patch: Patch) -> None:
