@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
-from msgspec import Struct
+from msgspec import Raw, Struct
 
 from controller.ocpp import framing
 from controller.ocpp.exc import CallError, CallTimeout, ConnectionLost, ErrorCode, PayloadError
@@ -25,7 +25,7 @@ from controller.ocpp.transport import Connection
 
 _log = logging.getLogger(__name__)
 
-Payload = Struct | Mapping[str, Any]
+Payload = Struct | Mapping[str, Any] | Raw  # Raw: JSON as it is to be sent
 _MAX_WAITING = 64  # requests of a peer that does not wait for answers
 _REMEMBERED = 16  # answers kept for a peer that repeats a request
 
@@ -91,14 +91,15 @@ class Rpc:
         """Whether the connection is still believed in."""
         return self._lost is None
 
-    async def call(self, action: str, payload: Payload) -> Struct:
+    async def call(self, action: str, payload: Payload, sent: Callable[[], None] = lambda: None) -> Struct:
         """Send a request in its turn and return the answer.
 
+        sent: called when the request is on its way: what it does takes no time where the CSMS takes longer.
         Raises CallError (the CSMS answered a CALLERROR, or a result that does not conform), CallTimeout, ConnectionLost,
         PayloadError (ours does not conform: nothing was sent).
         """
         encoded = self._codec.encode_request(action, payload)
-        exchange = asyncio.get_running_loop().create_task(self._exchange(action, encoded))
+        exchange = asyncio.get_running_loop().create_task(self._exchange(action, encoded, sent))
         self._exchanges.add(exchange)
         exchange.add_done_callback(self._forget)
         # Who gives up waiting must not let the next CALL go out before this one is answered or timed out.
@@ -109,7 +110,7 @@ class Rpc:
         if not exchange.cancelled():
             exchange.exception()
 
-    async def _exchange(self, action: str, encoded: bytes) -> Struct:
+    async def _exchange(self, action: str, encoded: bytes, sent: Callable[[], None]) -> Struct:
         async with self._turn:
             if self._lost is not None:
                 raise self._lost
@@ -120,6 +121,7 @@ class Rpc:
             try:
                 async with asyncio.timeout(timeout_s):
                     await self._send(framing.call_text(identity, action, encoded))
+                    sent()
                     return await future
             except TimeoutError:
                 raise CallTimeout(f"{action} was not answered within {timeout_s:g} s") from None

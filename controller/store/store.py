@@ -6,6 +6,7 @@ that happened is changed or lost by sending it: events are facts, delivery has r
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from random import Random, SystemRandom
 
@@ -69,6 +70,10 @@ class Store(Boots, Transactions, Queue, KeptValues, Overlays, Archive, History):
     def flush(self) -> None:
         """Make every lazy change durable now."""
         self._db.flush()
+
+    def when_undone(self, hook: Callable[[], None]) -> None:
+        """Have a hook called whenever the lazy changes were lost for want of room, whoever's change met it."""
+        self._db.after_rollback.append(hook)
 
     def close(self) -> None:
         """Flush and close. Nothing may be called afterwards."""
