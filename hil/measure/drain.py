@@ -164,7 +164,7 @@ async def drain(
     directory: Path, version: Version, say: Say, messages: int = MESSAGES, stretch: int = STRETCH
 ) -> list[Shape]:
     """Let a station deliver a backlog. Raises RigError where the CSMS did not get all of it, once and in order."""
-    say(f"drain: {messages} messages of OCPP {version.name.lower()} wait, and leave beside a bare loop")
+    say(f"drain: {messages} messages of {version.value} wait, and leave beside a bare loop")
     csms = Csms(keeps_frames=_KEPT_FRAMES)
     counter = Counter(csms, stretch)
     turnstile = Turnstile(csms, counter)
