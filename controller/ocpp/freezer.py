@@ -26,7 +26,7 @@ from controller.store.store import Store
 
 OCPP16 = "ocpp1.6"
 _UNKNOWN_TRANSACTION = -1
-_FIRST, _STEP, _MOST = 8, 4, 128  # messages: to begin with, each time one goes out, and made without a commit
+_FIRST, _STEP, _MOST = 16, 4, 128  # messages: to begin with, each time one goes out, and made without a commit
 
 
 class Freezer:
@@ -86,10 +86,10 @@ class Freezer:
         return record.position <= self._offline_through or not record.event.online
 
     def _commit(self) -> None:
-        if self._made:
+        if any(record.frozen is not None for record in self._made):
             self._store.flush()
-            self._ready.extend(self._made)
-            self._made.clear()
+        self._ready.extend(self._made)
+        self._made.clear()
 
     def _make(self, count: int) -> None:
         for _, records in groupby(self._choose(count), key=lambda record: record.stream):

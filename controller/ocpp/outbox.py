@@ -4,9 +4,9 @@ Rules
 * The message of an event is made for its first sending, committed (frozen) and only then sent (see `freezer`); a retry is the same
   payload under a new message id, after a failure, a lost link or a restart alike.
 * One CALL at a time. While the CSMS works at it, what was answered before is noted and what comes next is made. That a message was
-  delivered is durable with a later commit only, except for a begin or an end, which are committed while the next one is under way, and for a
-  start in 1.6, whose answer names the transaction: that is committed before anything follows it. A crash before that commit sends again what was
-  answered, unchanged.
+  delivered is durable with the next commit only: that of the messages that come next, or where there are none, one of its own for a begin or an
+  end. So what names the transaction in 1.6, the answer to its start, is committed before anything of it follows. A crash before that commit
+  sends again what was answered, unchanged.
 * OCPP 1.6 has one chronological queue for the station: what waits for its retry holds up everything behind it (§3.7).
   OCPP 2.x is in order per transaction: one that is stuck does not hold up the others.
 * A CALLERROR counts as a failure, and so does silence in 2.x (E13). A lost link never does. After a failure the message waits
@@ -84,6 +84,7 @@ class Outbox:
         self._surely_unknown: set[int] = set()  # positions the CSMS cannot have taken in: never sent, or refused
         self._freezer = Freezer(store, encoders, self._surely_unknown.add)
         self._answered: list[tuple[QueuedRecord, Delivered]] = []  # and not noted yet
+        self._owes_commit = False  # the begin or end of a transaction is noted, and not durable yet
         self._undone = 0  # how often the store lost what was not durable
         store.when_undone(self._forget)
 
@@ -119,6 +120,7 @@ class Outbox:
             try:
                 while await self._deliver_next():
                     pass
+                self._rest()
             except StorageFull as error:
                 self._pause(error)
             except asyncio.CancelledError:
@@ -133,7 +135,6 @@ class Outbox:
         """Send one message if one may go now; return whether to look for another."""
         now = self._clock.monotonic()
         if self._lane is None or now < self._no_room_until:
-            self._note_answers()
             return False
         if any(at <= now for at in self._retry_at.values()):
             self._retry_at = {stream: at for stream, at in self._retry_at.items() if at > now}
@@ -144,7 +145,10 @@ class Outbox:
             blocked = tuple(self._retry_at)
             if blocked and self._lane[0] == OCPP16:
                 return False
-            return self._freezer.begin(self._lane, blocked, self._offline_through)
+            if not self._freezer.begin(self._lane, blocked, self._offline_through):
+                return False
+            self._owes_commit = self._owes_commit and self._store.flush_due_s is not None
+            return True
         if record.frozen is None:
             self._note_answers()
             self._store.skip(record.position)
@@ -154,6 +158,13 @@ class Outbox:
         else:
             await self._attempt(record)
         return True
+
+    def _rest(self) -> None:
+        """Nothing may go now: what was answered is noted, and what matters of it durable."""
+        self._note_answers()
+        if self._owes_commit:
+            self._store.flush()
+            self._owes_commit = False
 
     async def _wait(self) -> None:
         """Sleep until something changes, a retry is due, or lazy changes of the store want to be written."""
@@ -239,7 +250,9 @@ class Outbox:
         for _, group in groupby(answered, key=lambda each: each[0].stream):
             records, answers = zip(*group, strict=True)
             # A start, which alone brings a wire id, is noted before anything follows it.
-            self._store.delivered(*(record.position for record in records), wire_id=answers[-1].wire_id)
+            positions = [record.position for record in records]
+            self._store.delivered(*positions, wire_id=answers[-1].wire_id, more_follow=True)
+            self._owes_commit = self._owes_commit or not all(record.is_update for record in records)
         for record, answer in answered:
             self._silences.pop(record.position, None)
             if answer.token_info is not None and (token := self._token_of(record)) is not None:

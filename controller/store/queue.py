@@ -105,10 +105,11 @@ class Queue:
                 (position, stream["id"], failed, unanswered, why, self._db.wall_text()),
             )
 
-    def delivered(self, *positions: int, wire_id: int | None = None) -> None:
+    def delivered(self, *positions: int, wire_id: int | None = None, more_follow: bool = False) -> None:
         """Note the CSMS's acknowledgement of the next messages of a stream. wire_id: the number a 1.6 CSMS gave the transaction.
 
-        Lazy for mere updates: a power cut before the next commit only means that they are sent once more.
+        Lazy for mere updates: a power cut before the next commit only means that they are sent once more. more_follow: lazy for
+        all, because the caller commits before it sends what depends on it, and before it rests.
         """
         found = self._db.rows(
             "SELECT e.position, e.kind, e.stream FROM streams s JOIN events e ON e.stream = s.id "
@@ -117,7 +118,8 @@ class Queue:
             (positions[-1],),
         )
         _check_turn(positions, [row["position"] for row in found])
-        with self._db.change(lazy=wire_id is None and all(is_update(row["kind"]) for row in found)) as connection:
+        is_lazy = more_follow or (wire_id is None and all(is_update(row["kind"]) for row in found))
+        with self._db.change(lazy=is_lazy) as connection:
             connection.execute(
                 "UPDATE outcomes SET fate = ?, at = ? WHERE stream = ? AND fate = 'waiting' AND position BETWEEN ? AND ?",
                 (Fate.DELIVERED, self._db.wall_text(), found[0]["stream"], positions[0], positions[-1]),

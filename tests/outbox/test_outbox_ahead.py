@@ -225,3 +225,43 @@ def test_1_6_a_start_in_a_backlog_that_is_killed_before_it_was_sent_is_at_worst_
     bench = play(path, V16, script)
     assert bench.actions.count("Started") == 3
     assert {each.trouble for each in bench.reports} <= {Trouble.MAY_BE_DOUBLED}
+
+
+@pytest.mark.parametrize("protocol", [V16, V201])
+def test_a_delivered_begin_or_end_is_durable_before_the_outbox_rests(path: Path, protocol: str) -> None:
+    async def script(bench: Bench) -> None:
+        bench.link_up()
+        transaction_id = bench.begin()
+        await asyncio.sleep(1)
+        await bench.crash()
+        bench.start()
+        assert bench.store.queued_count() == 0
+        bench.link_up()
+        bench.encoder.says_nothing_of = {bench.register + 1}
+        bench.update(transaction_id)
+        bench.end(transaction_id)
+        await asyncio.sleep(1)
+        await bench.crash()
+        bench.start()
+        assert bench.store.queued_count() == 0
+
+    assert play(path, protocol, script).actions == ["Started", "Ended"]
+
+
+@pytest.mark.ocpp("1.6", "§4.8")
+def test_1_6_the_number_of_a_transaction_is_durable_before_anything_of_it_is_sent(path: Path) -> None:
+    async def script(bench: Bench) -> None:
+        backlog(bench, transactions=3, updates=3)
+
+        def is_known(action: str, payload: Mapping[str, Any]) -> bool:
+            with contextlib.closing(sqlite3.connect(f"file:{bench.path}?mode=ro", uri=True)) as disk:
+                known = [number for (number,) in disk.execute("SELECT wire_id FROM transactions")]
+            assert payload["wire"] is None or payload["wire"] in known
+            return False
+
+        bench.csms.refuse = is_known
+        bench.link_up()
+        await asyncio.sleep(10)
+        assert bench.store.queued_count() == 0
+
+    play(path, V16, script)
