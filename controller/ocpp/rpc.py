@@ -11,6 +11,7 @@ import uuid
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from random import Random
 from typing import Any
 
@@ -83,7 +84,6 @@ class Rpc:
         self._requests: asyncio.Queue[tuple[str, framing.Call | framing.BadFrame]] = asyncio.Queue(_MAX_WAITING)
         self._answered: OrderedDict[str, _Answered] = OrderedDict()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._exchanges: set[asyncio.Task[Struct]] = set()
         self.last_sent_s = asyncio.get_running_loop().time()
 
     @property
@@ -99,36 +99,34 @@ class Rpc:
         PayloadError (ours does not conform: nothing was sent).
         """
         encoded = self._codec.encode_request(action, payload)
-        exchange = asyncio.get_running_loop().create_task(self._exchange(action, encoded, sent))
-        self._exchanges.add(exchange)
-        exchange.add_done_callback(self._forget)
+        await self._turn.acquire()
+        if self._lost is not None:
+            self._turn.release()
+            raise self._lost
+        identity = str(uuid.UUID(int=self._random.getrandbits(128), version=4))
+        loop, timeout_s = asyncio.get_running_loop(), self._call_timeout_s()
+        answer: asyncio.Future[Struct] = loop.create_future()
+        late = CallTimeout(f"{action} was not answered within {timeout_s:g} s")
+        timer = loop.call_later(timeout_s, _fail, answer, late)
         # Who gives up waiting must not let the next CALL go out before this one is answered or timed out.
-        return await asyncio.shield(exchange)
+        answer.add_done_callback(partial(self._end_turn, timer))
+        self._pending = (identity, action, answer)
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self._send(framing.call_text(identity, action, encoded))
+        except TimeoutError:
+            raise late from None
+        except ConnectionLost as lost:
+            _fail(answer, lost)
+            raise
+        sent()
+        return await asyncio.shield(answer)
 
-    def _forget(self, exchange: asyncio.Task[Struct]) -> None:
-        self._exchanges.discard(exchange)
-        if not exchange.cancelled():
-            exchange.exception()
-
-    async def _exchange(self, action: str, encoded: bytes, sent: Callable[[], None]) -> Struct:
-        async with self._turn:
-            if self._lost is not None:
-                raise self._lost
-            identity = str(uuid.UUID(int=self._random.getrandbits(128), version=4))
-            future: asyncio.Future[Struct] = asyncio.get_running_loop().create_future()
-            self._pending = (identity, action, future)
-            timeout_s = self._call_timeout_s()
-            try:
-                async with asyncio.timeout(timeout_s):
-                    await self._send(framing.call_text(identity, action, encoded))
-                    sent()
-                    return await future
-            except TimeoutError:
-                raise CallTimeout(f"{action} was not answered within {timeout_s:g} s") from None
-            finally:
-                self._pending = None
-                if future.done() and not future.cancelled():
-                    future.exception()  # who was still sending when the connection ended never came to wait for it
+    def _end_turn(self, timer: asyncio.TimerHandle, answer: asyncio.Future[Struct]) -> None:
+        timer.cancel()
+        answer.exception()  # whoever has given up does not come for it
+        self._pending = None
+        self._turn.release()
 
     async def run(self) -> ConnectionLost:
         """Serve the connection until it ends; return how."""
@@ -276,16 +274,22 @@ class Rpc:
         task.add_done_callback(self._tasks.discard)
 
     async def _send(self, text: str) -> None:
-        self._show("out", text)
         self.last_sent_s = asyncio.get_running_loop().time()
         try:
             await self._connection.send(text)
         except ConnectionLost as lost:
             self._lost = self._lost or lost
             raise
+        finally:
+            self._show("out", text)
 
     def _show(self, direction: str, text: str) -> None:
         shown = redacted(text)
         if _log.isEnabledFor(logging.DEBUG):
             _log.debug("%s %s", direction, without_tokens(shown))
         self._on_frame(direction, shown)
+
+
+def _fail(answer: asyncio.Future[Struct], error: Exception) -> None:
+    if not answer.done():
+        answer.set_exception(error)
