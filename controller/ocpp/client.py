@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Any
 
-from msgspec import Struct
+from msgspec import Raw, Struct
 
 from controller.clock import Clock
 from controller.logic.values import AuthorizationStatus, IdToken, TokenInfo
@@ -275,9 +275,9 @@ class CsmsClient:
             raise NotOnline("no registered connection")
         return self._conversation
 
-    async def _deliver(self, action: str, payload: Mapping[str, Any]) -> Struct:
-        """The outbox's way out. Raises NotOnline, ConnectionLost, CallError, CallTimeout."""
-        return await self._online().call(Message(action, payload))
+    async def _deliver(self, action: str, payload: Raw, sent: Callable[[], None]) -> Struct:
+        """The outbox's way out: `delivery.Send`."""
+        return await self._online().call(Message(action, payload), sent)
 
     # --- telling ---
 

@@ -158,12 +158,15 @@ class Conversation:
         self._memory.boot_not_before_s = 0.0
         self._boot_wanted.set()
 
-    async def call(self, message: Message) -> Struct:
-        """Raises ConnectionLost, CallTimeout, CallError, PayloadError; NotOnline when the CSMS has just forgotten us, or we leave."""
+    async def call(self, message: Message, sent: Callable[[], None] = lambda: None) -> Struct:
+        """Send a message in its turn and return the answer. sent: as `Rpc.call` has it.
+
+        Raises ConnectionLost, CallTimeout, CallError, PayloadError; NotOnline when the CSMS has just forgotten us, or we leave.
+        """
         if self._ended.done():
             raise NotOnline("the connection is being closed")
         try:
-            answer = await self._rpc.call(message.action, message.payload)
+            answer = await self._rpc.call(message.action, message.payload, sent)
         except CallTimeout:
             self._unanswered()
             raise

@@ -8,11 +8,19 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol
 
+from msgspec import Raw
+
 from controller.logic.records import MeterSampled, OpenTransaction, TransactionEvent
 from controller.logic.values import TokenInfo
 
 Event = TransactionEvent | MeterSampled
-Send = Callable[[str, Mapping[str, Any]], Awaitable[Any]]
+
+
+class Send(Protocol):
+    """The way out. Raises CallError, CallTimeout, ConnectionLost, NotOnline; PayloadError where nothing was sent."""
+
+    def __call__(self, action: str, payload: Raw, sent: Callable[[], None]) -> Awaitable[Any]:
+        """Return the answer. sent: called once the message is on its way, before the answer is waited for."""
 
 
 @dataclass(frozen=True, slots=True)

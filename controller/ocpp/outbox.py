@@ -1,8 +1,12 @@
 """Delivery of what happened: in order, at least once, every repetition the same, nothing lost.
 
 Rules
-* The message of an event is made at its first sending, committed (frozen) and only then sent; a retry is the same payload
-  under a new message id, after a failure, a lost link or a restart alike.
+* The message of an event is made for its first sending, committed (frozen) and only then sent (see `freezer`); a retry is the same
+  payload under a new message id, after a failure, a lost link or a restart alike.
+* One CALL at a time. While the CSMS works at it, what was answered before is noted and what comes next is made. That a message was
+  delivered is durable with the next commit only: that of the messages that come next, or where there are none, one of its own for a begin or an
+  end. So what names the transaction in 1.6, the answer to its start, is committed before anything of it follows. A crash before that commit
+  sends again what was answered, unchanged.
 * OCPP 1.6 has one chronological queue for the station: what waits for its retry holds up everything behind it (§3.7).
   OCPP 2.x is in order per transaction: one that is stuck does not hold up the others.
 * A CALLERROR counts as a failure, and so does silence in 2.x (E13). A lost link never does. After a failure the message waits
@@ -16,37 +20,37 @@ Rules
 from __future__ import annotations
 
 import asyncio
-import json
+import contextlib
 import logging
-from collections import deque
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import replace
+from itertools import groupby
 from typing import Any
 
+from msgspec import Raw
+
 from controller.clock import Clock
-from controller.logic.records import MeterSampled, OpenTransaction, TransactionEvent
+from controller.logic.records import TransactionEvent
 from controller.logic.values import IdToken, TokenInfo
-from controller.ocpp.delivery import Encoder, Report, RetryPolicy, Send, Trouble
+from controller.ocpp.delivery import Delivered, Encoder, Report, RetryPolicy, Send, Trouble
 from controller.ocpp.exc import CallError, CallTimeout, ConnectionLost, PayloadError
+from controller.ocpp.freezer import OCPP16, Freezer
 from controller.ocpp.ports import NotOnline
-from controller.store.exc import StorageFull
-from controller.store.rows import Frozen, QueuedRecord
+from controller.store.exc import StorageFull, StoreError
+from controller.store.rows import QueuedRecord
 from controller.store.store import Store
 
 _log = logging.getLogger(__name__)
 
-_OCPP16 = "ocpp1.6"
-_UNKNOWN_TRANSACTION = -1
-_BATCH = 32  # messages of a backlog frozen with one commit
+_BATCH = 32  # messages handed over at a time
 _NO_ROOM_WAIT_S = 60.0
+_TOGETHER = 16  # acknowledgements of mere updates, noted with one change
 
 
 class Outbox:
     """Delivers what the store has queued while the link is up.
 
-    send: raises CallError, CallTimeout, ConnectionLost or NotOnline. policy: asked by protocol before each retry.
-    lanes: every (protocol, csms) the station is configured for. on_token: (token, what the CSMS said of it in an answer,
-    transaction id). on_report: see Report.
+    send: see Send. policy: asked by protocol before each retry. lanes: every (protocol, csms) the station is configured
+    for. on_token: (token, what the CSMS said of it in an answer, transaction id). on_report: see Report.
     """
 
     def __init__(
@@ -78,7 +82,11 @@ class Outbox:
         self._no_room_until = 0.0
         self._silences: dict[int, int] = {}  # position -> sendings in vain that do not count
         self._surely_unknown: set[int] = set()  # positions the CSMS cannot have taken in: never sent, or refused
-        self._ready: deque[QueuedRecord] = deque()  # frozen, to be sent next
+        self._freezer = Freezer(store, encoders, self._surely_unknown.add)
+        self._answered: list[tuple[QueuedRecord, Delivered]] = []  # and not noted yet
+        self._owes_commit = False  # the begin or end of a transaction is noted, and not durable yet
+        self._undone = 0  # how often the store lost what was not durable
+        store.when_undone(self._forget)
 
     def link_up(self, protocol: str, csms: str) -> None:
         """The registration is accepted on a live connection: deliver. The clock has been set by then.
@@ -89,6 +97,7 @@ class Outbox:
             self._retry_at.clear()
         self._lane = (protocol, csms)
         self._links += 1
+        self._freezer.forget()
         self._changed.set()
 
     def link_down(self) -> None:
@@ -96,7 +105,7 @@ class Outbox:
         if self._lane is not None:
             self._lane = None
             self._offline_through = self._store.last_position()
-            self._ready.clear()
+            self._freezer.forget()
         self._changed.set()
 
     def records_added(self) -> None:
@@ -114,63 +123,51 @@ class Outbox:
             try:
                 while await self._deliver_next():
                     pass
+                self._rest()
             except StorageFull as error:
-                # What could not be noted is as if it had not happened: it is sent again, unchanged, when there is room.
-                _log.error("delivery pauses: %s", error)
-                self._no_room_until = self._clock.monotonic() + _NO_ROOM_WAIT_S
-                self._ready.clear()
+                self._pause(error)
+            except asyncio.CancelledError:
+                with contextlib.suppress(StoreError):
+                    self._note_answers()
+                raise
             await self._wait()
 
     # ── choosing ────────────────────────────────────────────────────────────────────────────────────────────────────
 
     async def _deliver_next(self) -> bool:
         """Send one message if one may go now; return whether to look for another."""
-        if self._lane is None or self._clock.monotonic() < self._no_room_until:
+        now = self._clock.monotonic()
+        if self._lane is None or now < self._no_room_until:
             return False
-        if not self._ready and not self._fill():
-            return False
-        if self._ready:
-            await self._attempt(self._ready.popleft())
+        if any(at <= now for at in self._retry_at.values()):
+            self._retry_at = {stream: at for stream, at in self._retry_at.items() if at > now}
+            self._freezer.forget()  # older ones may go again
+        record = self._freezer.next()
+        if record is None:
+            self._note_answers()
+            blocked = tuple(self._retry_at)
+            if blocked and self._lane[0] == OCPP16:
+                return False
+            if not self._freezer.begin(self._lane, blocked, self._offline_through):
+                return False
+            self._owes_commit = self._owes_commit and self._store.flush_due_s is not None
+            return True
+        if record.frozen is None:
+            self._note_answers()
+            self._store.skip(record.position)
+        elif record.frozen.protocol != self._lane[0]:
+            self._note_answers()
+            self._abandon(record, f"it was encoded for {record.frozen.protocol}")
+        else:
+            await self._attempt(record)
         return True
 
-    def _fill(self) -> bool:
-        """Freeze what goes next into `_ready`; return False when nothing may go now."""
-        assert self._lane is not None
-        now = self._clock.monotonic()
-        self._retry_at = {stream: at for stream, at in self._retry_at.items() if at > now}
-        blocked: Collection[int] = self._retry_at
-        if blocked and self._lane[0] == _OCPP16:
-            return False
-        records = self._store.waiting(_BATCH, lane=self._lane, except_streams=blocked)
-        frozen_any = False
-        for record in records:
-            if record.frozen is None:
-                if self._ready and not self._is_offline(record):
-                    break  # not ahead of its turn: see below
-                frozen = self._encode(record)
-                if frozen is None:
-                    if any(ready.stream == record.stream for ready in self._ready):
-                        break  # a stream is settled in order: look again when those before it are
-                    self._store.skip(record.position)
-                    continue
-                self._freeze(record, frozen)
-                frozen_any = True
-            elif record.frozen.protocol != self._lane[0]:
-                self._abandon(record, f"it was encoded for {record.frozen.protocol}")
-                break
-            else:
-                self._ready.append(record)
-            # Only a backlog is frozen ahead: what was told while online must still learn of a drop before it is sent. And what
-            # follows a start waits for the answer, which may give the id to use (1.6).
-            if record.is_start or not self._is_offline(record):
-                break
-        if frozen_any:
+    def _rest(self) -> None:
+        """Nothing may go now: what was answered is noted, and what matters of it durable."""
+        self._note_answers()
+        if self._owes_commit:
             self._store.flush()
-        return bool(records)
-
-    def _is_offline(self, record: QueuedRecord) -> bool:
-        """Whether it happened offline or was still queued when the link dropped (E04.FR.03, E11.FR.07)."""
-        return record.position <= self._offline_through or not record.event.online
+            self._owes_commit = False
 
     async def _wait(self) -> None:
         """Sleep until something changes, a retry is due, or lazy changes of the store want to be written."""
@@ -188,94 +185,84 @@ class Outbox:
                 except StorageFull as error:
                     _log.error("what was to be kept lazily is lost: %s", error)
 
-    # ── freezing ────────────────────────────────────────────────────────────────────────────────────────────────────
+    def _pause(self, error: StorageFull) -> None:
+        _log.error("delivery pauses: %s", error)
+        self._no_room_until = self._clock.monotonic() + _NO_ROOM_WAIT_S
+        self._forget()
 
-    def _encode(self, record: QueuedRecord) -> Frozen | None:
-        """Make the message of an event as of now. Return None where this version has none for it."""
-        assert self._lane is not None
-        protocol = self._lane[0]
-        event, transaction, seq_no = record.event, None, None
-        if record.transaction_id is not None:
-            transaction = self._transaction(record)
-            seq_no = self._store.next_seq_no(record.transaction_id)
-            event = self._with_mended_times(event)
-        at = self._store.wall_of(event.stamp)
-        encoded = self._encoders[protocol].encode(event, transaction, seq_no, self._is_offline(record), at)
-        if encoded is None:
-            return None
-        action, payload = encoded
-        return Frozen(protocol, action, json.dumps(payload, separators=(",", ":"), ensure_ascii=False), seq_no)
-
-    def _with_mended_times(self, event: TransactionEvent | MeterSampled) -> TransactionEvent | MeterSampled:
-        if not isinstance(event, TransactionEvent) or not event.kept:
-            return event
-        wall_of = self._store.wall_of
-        kept = (replace(each, stamp=replace(each.stamp, wall=wall_of(each.stamp))) for each in event.kept)
-        return replace(event, kept=tuple(kept))
-
-    def _freeze(self, record: QueuedRecord, frozen: Frozen) -> None:
-        """Keep the message for good; durable with the next flush."""
-        self._store.freeze(record.position, frozen, more_follow=True)
-        self._ready.append(replace(record, frozen=frozen))
-        self._surely_unknown.add(record.position)
-
-    def _transaction(self, record: QueuedRecord) -> OpenTransaction | None:
-        transaction = self._store.transaction(record.transaction_id or "")
-        if transaction is None:
-            return None
-        started = replace(
-            transaction.started, wall=self._store.wall_of(transaction.started)
-        )  # as its own message told it
-        transaction = replace(transaction, started=started)
-        assert self._lane is not None
-        if record.is_start or self._lane[0] != _OCPP16:
-            return transaction
-        if transaction.wire_id is None:
-            # The start was given up, or its answer gave no id: what follows is still sent, with transactionId -1
-            # (OCPP 1.6 errata v4.0 §3.18, to the end of §4.8).
-            return replace(transaction, wire_id=_UNKNOWN_TRANSACTION)
-        return transaction
+    def _forget(self) -> None:
+        """What could not be noted is as if it had not happened: it is sent again, unchanged, when there is room."""
+        self._undone += 1
+        self._freezer.forget()
+        self._answered.clear()
 
     # ── sending ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
     async def _attempt(self, record: QueuedRecord) -> None:
-        frozen, link = record.frozen, self._links
+        frozen, link, undone = record.frozen, self._links, self._undone
         assert frozen is not None
-        if frozen.protocol == _OCPP16 and record.is_start and record.position not in self._surely_unknown:
+        if frozen.protocol == OCPP16 and record.is_start and record.position not in self._surely_unknown:
             self._report(record, Trouble.MAY_BE_DOUBLED, "it was sent before, and the answer was lost")
         self._surely_unknown.discard(record.position)
+        outcome: Any
         try:
-            reply = await self._send(frozen.action, json.loads(frozen.payload))
-        except (ConnectionLost, NotOnline) as error:
-            self._unanswered(record, link, str(error))
-        except PayloadError as error:
-            # Nothing went out, and the same bytes would be refused for ever.
-            self._abandon(record, f"not well formed: {error}", Trouble.GAVE_UP)
-        except CallTimeout as error:
-            if link != self._links or self._lane is None:
-                self._unanswered(record, link, str(error))
-            else:
-                self._failed(record, str(error), is_silence=True)
-        except CallError as error:
-            self._surely_unknown.add(record.position)
-            self._failed(record, str(error), is_silence=False)
-        else:
-            self._delivered(record, reply)
+            outcome = await self._send(frozen.action, Raw(frozen.payload.encode()), self._meanwhile)
+        except (ConnectionLost, NotOnline, PayloadError, CallTimeout, CallError) as error:
+            outcome = error
+        # After a loss it is sent again, with those before it; before a start there is nothing, and it must not come twice in 1.6.
+        if undone == self._undone or record.is_start:
+            self._judge(record, outcome, is_same_link=link == self._links)
 
-    def _unanswered(self, record: QueuedRecord, link: int, why: str) -> None:
+    def _judge(self, record: QueuedRecord, outcome: Any, *, is_same_link: bool) -> None:
+        if isinstance(outcome, Exception):
+            self._note_answers()
+        match outcome:
+            case ConnectionLost() | NotOnline():
+                self._unanswered(record, str(outcome), is_same_link)
+            case PayloadError():
+                # Nothing went out, and the same bytes would be refused for ever.
+                self._abandon(record, f"not well formed: {outcome}", Trouble.GAVE_UP)
+            case CallTimeout() if not is_same_link or self._lane is None:
+                self._unanswered(record, str(outcome), is_same_link)
+            case CallTimeout():
+                self._failed(record, str(outcome), is_silence=True)
+            case CallError():
+                self._surely_unknown.add(record.position)
+                self._failed(record, str(outcome), is_silence=False)
+            case _:
+                assert record.frozen is not None
+                answer = self._encoders[record.frozen.protocol].accept(record.event, outcome)
+                self._answered.append((record, answer))
+
+    def _meanwhile(self) -> None:
+        """The CSMS works at a message that has just gone out: note what was delivered before it, make what follows it."""
+        try:
+            matters = any(not _can_wait(*each) for each in self._answered[-1:])
+            if matters or len(self._answered) >= _TOGETHER or self._freezer.is_used_up:
+                self._note_answers()
+            self._freezer.go_on()
+        except StorageFull as error:
+            self._pause(error)
+
+    def _unanswered(self, record: QueuedRecord, why: str, is_same_link: bool) -> None:
         """The link went away under the message: that is not the message's fault."""
-        if link == self._links:
+        if is_same_link:
             self.link_down()
         self._store.attempted(record.position, why or "link lost before the answer", counts=False)
 
-    def _delivered(self, record: QueuedRecord, reply: Any) -> None:
-        assert record.frozen is not None
-        delivery = self._encoders[record.frozen.protocol].accept(record.event, reply)
-        self._store.delivered(record.position, wire_id=delivery.wire_id)
-        self._silences.pop(record.position, None)
-        token = self._token_of(record)
-        if delivery.token_info is not None and token is not None:
-            self._on_token(token, delivery.token_info, record.transaction_id)
+    def _note_answers(self) -> None:
+        """Settle what was answered, the acknowledgements of a stream that follow each other with one change."""
+        answered, self._answered = self._answered, []
+        for _, group in groupby(answered, key=lambda each: each[0].stream):
+            records, answers = zip(*group, strict=True)
+            # A start, which alone brings a wire id, is noted before anything follows it.
+            positions = [record.position for record in records]
+            self._store.delivered(*positions, wire_id=answers[-1].wire_id, more_follow=True)
+            self._owes_commit = self._owes_commit or not all(record.is_update for record in records)
+        for record, answer in answered:
+            self._silences.pop(record.position, None)
+            if answer.token_info is not None and (token := self._token_of(record)) is not None:
+                self._on_token(token, answer.token_info, record.transaction_id)
 
     def _token_of(self, record: QueuedRecord) -> IdToken | None:
         if not isinstance(record.event, TransactionEvent):
@@ -289,7 +276,7 @@ class Outbox:
         """Count a failure, then wait for the retry or let the wire go on without the message (E13.FR.02-04)."""
         assert record.frozen is not None
         protocol = record.frozen.protocol
-        counts = not is_silence or protocol != _OCPP16 or record.is_start
+        counts = not is_silence or protocol != OCPP16 or record.is_start
         # In 1.6 only a CALLERROR is a "failure to process" (J errata §3.3), and only that allows to skip a message (§3.7.1).
         # A start that is never answered is the exception: errata §3.18 has the rest go on without its id.
         self._store.attempted(record.position, why, counts=counts)
@@ -303,7 +290,7 @@ class Outbox:
         wait_s = policy.wait_s(failures + self._silences.get(record.position, 0))
         _log.info("%s at %d failed (%s), again in %g s", record.frozen.action, record.position, why, wait_s)
         self._retry_at[record.stream] = self._clock.monotonic() + wait_s
-        self._ready.clear()
+        self._freezer.forget()
 
     def _abandon(self, record: QueuedRecord, why: str, trouble: Trouble = Trouble.UNDELIVERABLE) -> None:
         """Let the wire go on; the archive keeps the message."""
@@ -330,3 +317,8 @@ class Outbox:
             while records := self._store.waiting(_BATCH, lane=lane, pinned_only=True):
                 for record in records:
                     self._abandon(record, why)
+
+
+def _can_wait(record: QueuedRecord, answer: Delivered) -> bool:
+    """Whether an acknowledgement matters to nobody yet: that of a mere update, which says nothing."""
+    return record.is_update and answer == Delivered()

@@ -11,10 +11,11 @@ import uuid
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from random import Random
 from typing import Any
 
-from msgspec import Struct
+from msgspec import Raw, Struct
 
 from controller.ocpp import framing
 from controller.ocpp.exc import CallError, CallTimeout, ConnectionLost, ErrorCode, PayloadError
@@ -26,7 +27,7 @@ from controller.store.exc import StorageFull
 
 _log = logging.getLogger(__name__)
 
-Payload = Struct | Mapping[str, Any]
+Payload = Struct | Mapping[str, Any] | Raw  # Raw: JSON as it is to be sent
 _MAX_WAITING = 64  # requests of a peer that does not wait for answers
 _REMEMBERED = 16  # answers kept for a peer that repeats a request
 
@@ -84,7 +85,6 @@ class Rpc:
         self._requests: asyncio.Queue[tuple[str, framing.Call | framing.BadFrame]] = asyncio.Queue(_MAX_WAITING)
         self._answered: OrderedDict[str, _Answered] = OrderedDict()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._exchanges: set[asyncio.Task[Struct]] = set()
         self.last_sent_s = asyncio.get_running_loop().time()
 
     @property
@@ -92,42 +92,42 @@ class Rpc:
         """Whether the connection is still believed in."""
         return self._lost is None
 
-    async def call(self, action: str, payload: Payload) -> Struct:
+    async def call(self, action: str, payload: Payload, sent: Callable[[], None] = lambda: None) -> Struct:
         """Send a request in its turn and return the answer.
 
+        sent: called when the request is on its way: what it does takes no time where the CSMS takes longer.
         Raises CallError (the CSMS answered a CALLERROR, or a result that does not conform), CallTimeout, ConnectionLost,
         PayloadError (ours does not conform: nothing was sent).
         """
         encoded = self._codec.encode_request(action, payload)
-        exchange = asyncio.get_running_loop().create_task(self._exchange(action, encoded))
-        self._exchanges.add(exchange)
-        exchange.add_done_callback(self._forget)
+        await self._turn.acquire()
+        if self._lost is not None:
+            self._turn.release()
+            raise self._lost
+        identity = str(uuid.UUID(int=self._random.getrandbits(128), version=4))
+        loop, timeout_s = asyncio.get_running_loop(), self._call_timeout_s()
+        answer: asyncio.Future[Struct] = loop.create_future()
+        late = CallTimeout(f"{action} was not answered within {timeout_s:g} s")
+        timer = loop.call_later(timeout_s, _fail, answer, late)
         # Who gives up waiting must not let the next CALL go out before this one is answered or timed out.
-        return await asyncio.shield(exchange)
+        answer.add_done_callback(partial(self._end_turn, timer))
+        self._pending = (identity, action, answer)
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self._send(framing.call_text(identity, action, encoded))
+        except TimeoutError:
+            raise late from None
+        except ConnectionLost as lost:
+            _fail(answer, lost)
+            raise
+        sent()
+        return await asyncio.shield(answer)
 
-    def _forget(self, exchange: asyncio.Task[Struct]) -> None:
-        self._exchanges.discard(exchange)
-        if not exchange.cancelled():
-            exchange.exception()
-
-    async def _exchange(self, action: str, encoded: bytes) -> Struct:
-        async with self._turn:
-            if self._lost is not None:
-                raise self._lost
-            identity = str(uuid.UUID(int=self._random.getrandbits(128), version=4))
-            future: asyncio.Future[Struct] = asyncio.get_running_loop().create_future()
-            self._pending = (identity, action, future)
-            timeout_s = self._call_timeout_s()
-            try:
-                async with asyncio.timeout(timeout_s):
-                    await self._send(framing.call_text(identity, action, encoded))
-                    return await future
-            except TimeoutError:
-                raise CallTimeout(f"{action} was not answered within {timeout_s:g} s") from None
-            finally:
-                self._pending = None
-                if future.done() and not future.cancelled():
-                    future.exception()  # who was still sending when the connection ended never came to wait for it
+    def _end_turn(self, timer: asyncio.TimerHandle, answer: asyncio.Future[Struct]) -> None:
+        timer.cancel()
+        answer.exception()  # whoever has given up does not come for it
+        self._pending = None
+        self._turn.release()
 
     async def run(self) -> ConnectionLost:
         """Serve the connection until it ends; return how."""
@@ -278,16 +278,22 @@ class Rpc:
         task.add_done_callback(self._tasks.discard)
 
     async def _send(self, text: str) -> None:
-        self._show("out", text)
         self.last_sent_s = asyncio.get_running_loop().time()
         try:
             await self._connection.send(text)
         except ConnectionLost as lost:
             self._lost = self._lost or lost
             raise
+        finally:
+            self._show("out", text)
 
     def _show(self, direction: str, text: str) -> None:
         shown = redacted(text)
         if _log.isEnabledFor(logging.DEBUG):
             _log.debug("%s %s", direction, without_tokens(shown))
         self._on_frame(direction, shown)
+
+
+def _fail(answer: asyncio.Future[Struct], error: Exception) -> None:
+    if not answer.done():
+        answer.set_exception(error)

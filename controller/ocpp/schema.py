@@ -14,7 +14,7 @@ from decimal import Decimal
 from typing import Any, TypeVar, cast
 
 import msgspec
-from msgspec import Struct, UnsetType
+from msgspec import Raw, Struct, UnsetType
 
 from controller.ocpp.exc import ErrorCode, PayloadError
 
@@ -111,15 +111,15 @@ class Codec:
         """Raises PayloadError."""
         return self._decode(self._actions[action].response, payload)
 
-    def encode_request(self, action: str, payload: Struct | Mapping[str, Any]) -> bytes:
-        """Return JSON. Raises PayloadError when it would not conform: nothing malformed leaves the station."""
+    def encode_request(self, action: str, payload: Struct | Mapping[str, Any] | Raw) -> bytes:
+        """Return JSON, of Raw the very same. Raises PayloadError when it would not conform: nothing malformed leaves the station."""
         return self._encode(self._actions[action].request, payload)
 
-    def encode_response(self, action: str, payload: Struct | Mapping[str, Any]) -> bytes:
+    def encode_response(self, action: str, payload: Struct | Mapping[str, Any] | Raw) -> bytes:
         """Return JSON. Raises PayloadError."""
         return self._encode(self._actions[action].response, payload)
 
-    def _encode(self, kind: type[Struct], payload: Struct | Mapping[str, Any]) -> bytes:
+    def _encode(self, kind: type[Struct], payload: Struct | Mapping[str, Any] | Raw) -> bytes:
         encoded = msgspec.json.encode(payload, enc_hook=_encode_custom)
         self._decode(kind, encoded)
         return encoded

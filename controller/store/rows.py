@@ -56,6 +56,11 @@ class QueuedRecord:
     def is_start(self) -> bool:
         return isinstance(self.event, TransactionEvent) and self.event.kind is EventKind.STARTED
 
+    @property
+    def is_update(self) -> bool:
+        """Neither begin nor end."""
+        return not isinstance(self.event, TransactionEvent) or self.event.kind is EventKind.UPDATED
+
 
 class Fate(StrEnum):
     """What became of an event on the wire. The event itself stays, whatever it says here."""

@@ -87,6 +87,10 @@ class Store(Boots, Transactions, Queue, KeptValues, Overlays, Archive, History, 
         """Make every lazy change durable now."""
         self._db.flush()
 
+    def when_undone(self, hook: Callable[[], None]) -> None:
+        """Have a hook called whenever the lazy changes were lost for want of room, whoever's change met it."""
+        self._db.after_rollback.append(hook)
+
     def close(self) -> None:
         """Flush and close. Nothing may be called afterwards."""
         self._db.close()

@@ -10,12 +10,14 @@ import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from hil.csms.schemas import Version
+from hil.measure.drain import drain
 from hil.measure.footprint import footprint
 from hil.measure.load import CONDITIONS
 from hil.measure.platform import machine
 from hil.measure.safety import EDGES, reactions
 from hil.measure.shape import Shape
-from hil.measure.station import command_line, delivery, start_and_memory
+from hil.measure.station import command_line, start_and_memory
 from hil.measure.writes import writes
 from hil.processes import RigError
 
@@ -31,7 +33,8 @@ def say(text: str) -> None:
 PARTS: dict[str, Part] = {
     "command line": lambda _: command_line(),
     "station": lambda directory: asyncio.run(start_and_memory(directory)),
-    "delivery": lambda directory: asyncio.run(delivery(directory)),
+    "drain 2.0.1": lambda directory: asyncio.run(drain(directory, Version.V201, say)),
+    "drain 1.6": lambda directory: asyncio.run(drain(directory, Version.V16, say)),
     "footprint": lambda directory: footprint(directory, say),
     "writes": lambda directory: writes(directory, say),
 }

@@ -9,9 +9,6 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from websockets.asyncio.client import connect
-from websockets.asyncio.server import ServerConnection, serve
-
 
 def seconds_of(command: Sequence[str], times: int = 5) -> float:
     """Return the median wall time of a command."""
@@ -72,21 +69,3 @@ def bare_python_mib() -> float:
         return rss_mib(process.pid)
     finally:
         process.communicate()
-
-
-async def round_trips_per_s(count: int = 2000, size: int = 400) -> float:
-    """Return how many request-answer pairs a second a bare WebSocket on loopback carries, one at a time as OCPP has it."""
-
-    async def echo(socket: ServerConnection) -> None:
-        async for message in socket:
-            await socket.send(message)
-
-    text = "x" * size
-    async with serve(echo, "127.0.0.1", 0) as server:
-        port = server.sockets[0].getsockname()[1]
-        async with connect(f"ws://127.0.0.1:{port}", proxy=None) as socket:
-            started = time.perf_counter()
-            for _ in range(count):
-                await socket.send(text)
-                await socket.recv()
-            return count / (time.perf_counter() - started)

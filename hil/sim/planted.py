@@ -108,7 +108,7 @@ def _forgets_open_transactions(patch: Patch) -> None:
 
 def _numbers_anew(patch: Patch) -> None:
     """Every message has the number of the first one."""
-    patch(Queue, "next_seq_no", lambda self, transaction_id: 0)
+    patch(Queue, "next_seq_no", lambda self, transaction_id, position=None: 0)
 
 
 def _opens_late(patch: Patch) -> None:

@@ -9,9 +9,10 @@ from random import Random
 from typing import Any
 
 import pytest
+from msgspec import Raw
 
 from controller.logic.values import AuthorizationStatus, IdToken, IdTokenType
-from controller.ocpp.exc import ConnectionLost
+from controller.ocpp.exc import ConnectionLost, PayloadError
 from controller.ocpp.ports import NotOnline
 from controller.ocpp.rpc import Rpc
 from controller.ocpp.schema import Codec
@@ -306,3 +307,51 @@ async def test_an_end_in_the_middle_of_a_sending_leaves_nothing_behind() -> None
     await asyncio.sleep(1)
     gc.collect()
     assert complaints == []
+
+
+class Answers(BrokenPipe):
+    """Answers each Heartbeat a second after it came."""
+
+    def __init__(self, happened: list[str]) -> None:
+        self._happened = happened
+        self._frames = asyncio.Queue[str]()
+
+    async def send(self, text: str) -> None:
+        self._happened.append(text[text.index("{") : -1])
+        self._frames.put_nowait(text)
+
+    async def recv(self) -> str:
+        identity = json.loads(await self._frames.get())[1]
+        await asyncio.sleep(1)
+        return json.dumps([3, identity, {"currentTime": "2026-03-01T06:00:00Z"}])
+
+
+@virtually
+async def test_the_time_a_peer_takes_to_answer_can_be_used_and_what_is_ready_made_goes_out_as_it_is() -> None:
+    happened: list[str] = []
+    codec = Codec("ocpp2.0.1", messages201.ACTIONS)
+    rpc = Rpc(Answers(happened), codec, {}, gate=lambda action: None, call_timeout_s=lambda: 30.0, random=Random(1))
+    running = asyncio.create_task(rpc.run())
+    started_s = asyncio.get_running_loop().time()
+
+    def sent() -> None:
+        assert asyncio.get_running_loop().time() == started_s
+        happened.append("sent")
+
+    payload = '{ "customData" : {"vendorId":"x", "n": 1.50} }'
+    await rpc.call("Heartbeat", Raw(payload.encode()), sent)
+    happened.append("answered")
+    assert happened == [payload, "sent", "answered"]
+    running.cancel()
+
+
+@virtually
+async def test_what_could_not_be_sent_is_not_said_to_be() -> None:
+    codec = Codec("ocpp2.0.1", messages201.ACTIONS)
+    rpc = Rpc(BrokenPipe(), codec, {}, gate=lambda action: None, call_timeout_s=lambda: 30.0, random=Random(1))
+    said: list[int] = []
+    with pytest.raises(ConnectionLost):
+        await rpc.call("Heartbeat", {}, lambda: said.append(1))
+    with pytest.raises(PayloadError):
+        await rpc.call("Heartbeat", Raw(b'{"colour":"red"}'), lambda: said.append(1))
+    assert said == []

@@ -10,6 +10,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from controller.logic.records import MeterSampled, OpenTransaction, TransactionEvent
 from controller.logic.values import IdToken, TokenInfo
 from controller.ocpp.delivery import Delivered, Report, RetryPolicy
@@ -80,17 +82,20 @@ class ScriptedCsms:
         self.on_lost: Callable[[], None] = lambda: None
         self.in_flight = 0
 
-    async def send(self, action: str, payload: Mapping[str, Any]) -> Any:
+    async def send(self, action: str, payload: msgspec.Raw, sent: Callable[[], None]) -> Any:
         assert not self.in_flight, "two calls at once"
         self.in_flight = 1
         try:
-            return await self._answer(action, payload)
+            return await self._answer(action, msgspec.json.decode(payload), sent)
         finally:
             self.in_flight = 0
 
-    async def _answer(self, action: str, payload: Mapping[str, Any]) -> Any:
+    async def _answer(self, action: str, payload: Mapping[str, Any], sent: Callable[[], None]) -> Any:
         self.sent.append(Sent(asyncio.get_running_loop().time(), action, dict(payload)))
         word = "error" if self.refuse(action, payload) else self.script.popleft() if self.script else "ok"
+        if word == "malformed":
+            raise PayloadError(ErrorCode.TYPE_CONSTRAINT_VIOLATION, "no")
+        sent()
         if word == "lost":
             await asyncio.sleep(1)
             self.on_lost()
@@ -98,8 +103,6 @@ class ScriptedCsms:
         if word == "silence":
             await asyncio.sleep(TIMEOUT_S)
             raise CallTimeout(f"{action} was not answered")
-        if word == "malformed":
-            raise PayloadError(ErrorCode.TYPE_CONSTRAINT_VIOLATION, "no")
         await asyncio.sleep(10 if word == "late" else LATENCY_S)
         if word == "error":
             raise CallError(ErrorCode.INTERNAL_ERROR, "no")

@@ -16,6 +16,7 @@ from hil.sim.world import IDENTITY, LIMITS
 from tests.sim.sim_tools import ANNA, BERT, Scene, both_versions, play
 
 TITLE = "storage full: nothing new begins"
+OFTEN = dataclasses.replace(LIMITS, look_every_s=5.0)
 
 
 def told(scene: Scene, action: str) -> list[dict[str, Any]]:
@@ -24,8 +25,8 @@ def told(scene: Scene, action: str) -> list[dict[str, Any]]:
 
 
 def fill(scene: Scene, full: bool = True) -> None:
-    floor = 1 << 60 if full else LIMITS.free_floor_bytes
-    scene.world.store_or_fail._db.limits = dataclasses.replace(LIMITS, free_floor_bytes=floor)
+    floor = 1 << 60 if full else OFTEN.free_floor_bytes
+    scene.world.store_or_fail._db.limits = dataclasses.replace(OFTEN, free_floor_bytes=floor)
 
 
 @pytest.mark.ocpp("2.0.1", "A04.FR.01", "F01.FR.23", "G01.FR.01")
@@ -73,7 +74,7 @@ def test_who_charges_ends_well_and_who_comes_is_refused_with_the_reason(version:
         await scene.delivered()
         assert len(scene.transactions) == 2
 
-    play(tmp_path, version, script)
+    play(tmp_path, version, script, limits=OFTEN)
 
 
 @both_versions
@@ -105,7 +106,7 @@ def test_hours_without_room_for_a_single_byte_cost_updates_and_nothing_else(vers
         await scene.begin(2, BERT)
         await scene.end(2, BERT)
 
-    play(tmp_path, version, script)
+    play(tmp_path, version, script, limits=OFTEN)
 
 
 def refuse_commit(connection: sqlite3.Connection) -> None:
@@ -143,4 +144,4 @@ def test_meter_values_of_a_night_offline_are_thinned_and_neither_begin_nor_end_i
         assert len(told) > 20 and max(spread) < 4 * 3600, "what is left is spread over the night"
         assert {each.kind for each in world.csms.violations} <= {Kind.GAP}, "where something was dropped (E01.FR.07)"
 
-    play(tmp_path, version, script, closes=False)  # what was dropped is missing in the books
+    play(tmp_path, version, script, limits=OFTEN, closes=False)  # what was dropped is missing in the books

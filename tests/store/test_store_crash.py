@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections import defaultdict
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 from typing import Any, cast
@@ -70,12 +71,29 @@ def scripted(store: Store, clock: HandClock) -> None:
             store.add_event(updated(transaction_id, clock.now(), online=False, register_wh=1100 + step))
         store.add_event(metered(clock.now()))
         store.add_event(ended(transaction_id, clock.now()))
+        if number == 2:
+            deliver_together(store)
         for record in store.waiting(99):
             seq_no = store.next_seq_no(record.transaction_id) if record.transaction_id else None
             store.freeze(record.position, Frozen(V201, "A", json.dumps({"p": record.position}), seq_no))
             if number == 0 and record.is_start:
                 store.attempted(record.position, "InternalError")
             store.delivered(record.position)
+
+
+def deliver_together(store: Store) -> None:
+    """As the outbox does with a backlog: messages made, committed and noted several at a time."""
+    waiting = store.waiting(99)
+    for stream in dict.fromkeys(each.stream for each in waiting):
+        records = [each for each in waiting if each.stream == stream]
+        id_ = records[0].transaction_id
+        numbers = [None if id_ is None else store.next_seq_no(id_, each.position) + n for n, each in enumerate(records)]
+        made = [replace(each, frozen=Frozen(V201, "A", "{}", n)) for each, n in zip(records, numbers, strict=True)]
+        store.freeze_all(made)
+        store.flush()
+        for some in (made[:3], made[3:]):
+            if some:
+                store.delivered(*(each.position for each in some))
 
 
 def content(path: Path) -> dict[str, list[tuple[Any, ...]]]:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from controller.logic.records import MeterSampled, TransactionEvent
-from controller.store.rows import Frozen
+from controller.store.rows import Frozen, QueuedRecord
 from controller.store.store import Store
 from controller.store.verify import Verifier
 from tests.store.facts import CSMS, V201, HandClock, ended, metered, open_store, started, updated
@@ -164,6 +164,39 @@ class StoreLife(RuleBasedStateMachine):
         elif outcome == "gave up":
             self.store.gave_up(position, "too often")
             self.model.waiting.remove(entry)
+            self.commit()
+
+    @precondition(lambda self: self.model.waiting)
+    @rule(data=st.data(), count=st.integers(1, 4))
+    def deliver_several(self, data: st.DataObject, count: int) -> None:
+        """Made together, committed together, noted together."""
+        transaction_id = self.head(data).transaction_id
+        chosen = [
+            (index, record)
+            for index, record in enumerate(self.store.waiting(999))
+            if record.transaction_id == transaction_id
+        ][:count]
+        made: list[QueuedRecord] = []
+        for index, record in chosen:
+            if record.frozen is not None:
+                continue
+            seq_no = None
+            if transaction_id is not None:
+                seq_no = self.store.next_seq_no(transaction_id, record.position) + len(made)
+                assert seq_no == self.model.next_seq[transaction_id]
+                self.model.next_seq[transaction_id] += 1
+            made.append(replace(record, frozen=Frozen(V201, "A", "{}", seq_no)))
+            self.model.waiting[index] = replace(self.model.waiting[index], frozen=made[-1].frozen)
+        self.store.freeze_all(made)
+        self.store.flush()
+        self.commit()
+        entries = [self.model.waiting[index] for index, _ in chosen]
+        for entry in entries:
+            self.send(entry)
+        self.store.delivered(*(record.position for _, record in chosen))
+        for entry in entries:
+            self.model.waiting.remove(entry)
+        if any(not record.is_update for _, record in chosen):
             self.commit()
 
     @rule()

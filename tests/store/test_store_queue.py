@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -229,3 +230,52 @@ def test_delivery_costs_the_same_however_much_lies_in_the_archive(path: Path) ->
     for _ in range(150):
         session()
     assert session() < few * 1.5
+
+
+def test_several_are_frozen_and_settled_at_once_where_they_are_the_next_of_their_stream(path: Path) -> None:
+    clock = HandClock()
+    store = open_store(path, clock)
+    one, two = begin(store, clock), begin(store, clock)
+    for transaction_id in (one, two, one, one):
+        store.add_event(updated(transaction_id, clock.now()))
+    records = [each for each in store.waiting(9) if each.transaction_id == one]
+    numbers = [store.next_seq_no(one, each.position) + behind for behind, each in enumerate(records)]
+    assert numbers == [0, 1, 2, 3]
+    made = [replace(each, frozen=Frozen(V201, "A", "{}", n)) for each, n in zip(records, numbers, strict=True)]
+    store.freeze_all(made)
+    assert [each for each in store.waiting(9) if each.transaction_id == one] == made
+    assert (store.next_seq_no(one), store.next_seq_no(two)) == (4, 0)
+    positions = [each.position for each in made]
+    with pytest.raises(UnknownRecord, match=f"position {positions[1]} is not the next"):
+        store.delivered(*positions[1:])
+    with pytest.raises(UnknownRecord, match="is not the next"):
+        store.delivered(positions[0], positions[2])
+    store.delivered(*positions[:3])
+    assert (store.queued_count(one), store.queued_count(two)) == (1, 2)
+    assert [each.position for each in store.waiting(9) if each.transaction_id == one] == positions[3:]
+
+
+def test_what_comes_behind_a_position_can_be_asked_for(path: Path) -> None:
+    clock = HandClock()
+    store = open_store(path, clock)
+    one = begin(store, clock)
+    for _ in range(5):
+        store.add_event(updated(one, clock.now()))
+    everything = store.waiting(9)
+    assert store.waiting(2, after=everything[1].position) == everything[2:4]
+    assert store.waiting(9, after=everything[-1].position) == []
+
+
+def test_passing_over_what_was_thinned_out_since_is_harmless(path: Path) -> None:
+    clock = HandClock()
+    store = open_store(path, clock, max_waiting=6)
+    one = begin(store, clock)
+    for _ in range(4):
+        store.add_event(updated(one, clock.now()))
+    looked_at = store.waiting(9)
+    for _ in range(3):
+        store.add_event(updated(one, clock.now()))
+    gone = [each for each in looked_at if each not in store.waiting(99)]
+    assert gone
+    store.skip(gone[0].position)
+    assert store.queued_count() == len(store.waiting(99))
