@@ -33,7 +33,7 @@ from controller.station.runner import LastToken, Runner
 from controller.station.safety_link import SafetyConnected, SafetyDisconnected, SafetyLink
 from controller.station.service_book import ServiceBook
 from controller.station.settings import Settings
-from controller.station.startup import Arrival, Startup, soon
+from controller.station.startup import Arrival, Startup
 from controller.station.supply import Feed, Supply
 from controller.store.exc import StorageFull
 from controller.store.store import Store
@@ -329,7 +329,7 @@ class Core:
             lambda: self._facts.get(evse_id) if evse_id is not None else None,
             lambda: self.settings.resumption(feed.board if feed else None, self.csms.protocol),
         )
-        await self._startup.settle(arrival, soon if feed is not None else _at_once)
+        await self._startup.settle(arrival)
         self._settled.add(evse_id)
         runner.look_again()
         self.lobby.look_again()
@@ -640,7 +640,3 @@ def _is_past(due_s: float | None, now: float) -> bool:
 
 def _has_facts(runner: Runner) -> Callable[[], bool]:
     return lambda: runner.session.facts is not None
-
-
-async def _at_once() -> None:
-    await asyncio.sleep(0)

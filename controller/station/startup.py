@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 
 from controller.clock import Clock
@@ -74,12 +74,12 @@ class Startup:
                     False,
                 )
 
-    async def settle(self, arrival: Arrival, known: Callable[[], Awaitable[None]]) -> None:
-        """Decide about everything that was open at one EVSE. known: waits until facts and meter may have something new."""
+    async def settle(self, arrival: Arrival) -> None:
+        """Decide about everything that was open at one EVSE, or where none was known, as soon as enough is known for it."""
         runner = arrival.runner
         mine = [transaction for transaction in self._open if transaction.evse_id == runner.evse_id]
         while not self._can_decide(arrival, mine):
-            await known()
+            await _soon()
         if not mine:
             self._spend_plug(arrival)
             return
@@ -90,7 +90,7 @@ class Startup:
         goes_on = self._decide(mine[-1], arrival)
         if not goes_on and arrival.runner.feed is not None:
             while not _plug_is_known(arrival):  # it may have been too late to wait for them before
-                await known()
+                await _soon()
             self._spend_plug_of(mine[-1], arrival)
 
     def _can_decide(self, arrival: Arrival, mine: list[OpenTransaction]) -> bool:
@@ -214,6 +214,6 @@ def _is_another(transaction: OpenTransaction, facts: EvseFacts) -> bool:
     return facts.run_id == transaction.plug_run_id and facts.plug_count != transaction.plug_count
 
 
-async def soon() -> None:
+async def _soon() -> None:
     """Let a little time pass before looking again."""
     await asyncio.sleep(LOOK_AGAIN_S)

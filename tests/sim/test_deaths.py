@@ -246,3 +246,22 @@ def test_the_interval_of_a_csms_that_waits_holds_for_the_next_program_too(versio
         assert world.csms.violations == []
 
     play(tmp_path, version, script)
+
+
+def test_who_waits_for_an_ev_while_nobody_knows_the_time_keeps_nobody_busy(tmp_path: Path) -> None:
+    """A livelock would end the run."""
+
+    async def script(scene: Scene) -> None:
+        world = scene.world
+        world.verb("swipe", token=ANNA)
+        await world.sleep(5)
+        assert scene.only.is_open
+        world.verb("network", up=False)
+        await world.power_cut(20, wall_error=timedelta(seconds=-20), trusted=False)
+        await world.sleep(200)
+        world.verb("network", up=True)
+        await scene.delivered()
+        assert not scene.only.is_open
+
+    variables = {"TxCtrlr.TxStartPoint": "Authorized", "TxCtrlr.TxStopPoint": "Authorized"}
+    play(tmp_path, "2.0.1", script, variables=variables)
