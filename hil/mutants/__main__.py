@@ -88,12 +88,16 @@ def _literal(pattern: str) -> str:
 def run(
     chosen: Sequence[Mutant], tests: Sequence[str], limit_s: float, rows: Sequence[tuple[str, str]]
 ) -> Iterator[tuple[Result, str]]:
-    """Judge one after the other, and tell which survive. Yields results, each with its explanation if it survived and has one."""
+    """Judge one after the other, and tell which no test failed on: one that timed out may have survived on a busy machine.
+
+    Yields results, each with its explanation if it survived and has one.
+    """
     for mutant in chosen:
         fate, seconds = judge(mutant, tests, limit_s)
         text = why(mutant, rows) if fate is Fate.SURVIVED else ""
-        if fate is Fate.SURVIVED:
-            print(f"{'explained' if text else 'SURVIVED '} line {mutant.line}: {mutant.id}", flush=True)
+        if fate is not Fate.KILLED:
+            told = "explained" if text else fate.upper()
+            print(f"{told:9} line {mutant.line}: {mutant.id}", flush=True)
         yield Result(mutant, fate, seconds), text
 
 

@@ -60,6 +60,11 @@ def test_a_removed_statement_and_a_swapped_table_target() -> None:
     assert [text.count("pass") for text in planted_texts(source, "statement")] == [1, 1]
 
 
+def test_a_short_name_that_is_called_as_its_member_is_swapped_once() -> None:
+    source = "ONE, TWO = Kind.ONE, Kind.TWO\ndef go():\n    return ONE\n"
+    assert sum("return TWO" in text for text in planted_texts(source, "member")) == 1
+
+
 @pytest.mark.parametrize("module", MODULES)
 def test_every_mutant_of_the_machine_compiles_and_differs(module: str) -> None:
     source = path_of(module).read_text()
