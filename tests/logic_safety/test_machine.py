@@ -7,8 +7,17 @@ from dataclasses import replace
 import pytest
 
 from controller.logic.contactor import MirrorWatch
-from controller.logic.evse import LockState, PilotOutput, PlugState
-from controller.logic.inputs import Level, Mirror
+from controller.logic.evse import (
+    ContactorState,
+    EvseFacts,
+    LimitContact,
+    LockState,
+    Permit,
+    PilotOutput,
+    PilotState,
+    PlugState,
+)
+from controller.logic.inputs import Inputs, Level, Mirror
 from controller.logic.lock import Motion
 from controller.logic.pilot import EvseConfig, Outputs, PilotMachine, Supply
 from controller.logic.reasons import Reason
@@ -64,12 +73,22 @@ def test_a_machine_that_has_made_no_pass_yet_is_due_at_once_and_allows_nothing()
     machine = PilotMachine(SOCKET, 50.0)
     assert machine.deadline() == pytest.approx(50.0 + PERIOD_S)
     assert machine.allowed_a == 0.0 and machine.signalled_a == 0.0
+    assert machine.supply is Supply.UNPROVEN and machine.against == 0 and not machine.diode_seen_good
+
+
+def test_a_machine_that_has_made_no_pass_yet_tells_that_it_knows_nothing() -> None:
+    assert PilotMachine(SOCKET, 50.0, "run").facts(50.0) == EvseFacts(
+        1, "run", 50.0, PilotState.INVALID, PlugState.UNKNOWN, 0, PilotOutput.X1, None, 0.0, None, None,
+        ContactorState.UNKNOWN, LockState.UNLOCKED, None, None,
+    )  # fmt: skip
 
 
 def test_what_a_board_file_does_not_say_is_32_a_in_three_phases_with_a_lock() -> None:
     config = EvseConfig(1)
     assert (config.hardware_max_a, config.phases, config.has_lock, config.cable_a) == (32.0, 3, True, None)
-    assert not (config.has_ventilation or config.has_rcd or config.has_rcd_test)
+    assert not (config.has_ventilation or config.has_rcd or config.has_rcd_test or config.has_temperature)
+    assert not (config.has_phase_sense or config.switches_phases or config.unlocks_without_mains)
+    assert (config.phase_wait_s, config.wake_up, config.rcd_outputs) == (60.0, None, 1)
     assert (config.period_s, config.longest_lease_s) == (0.010, 2.0)
 
 
@@ -269,8 +288,11 @@ def test_a_low_plateau_that_is_not_sampled_under_pwm_is_a_fault_after_a_second(w
 
 @pytest.mark.parametrize(
     ("low_v", "fault"),
-    [(-8.8, "pilot_diode"), (-2.4, "pilot_diode"), (-1.1, "pilot_pwm"), (0.0, "pilot_pwm"), (5.0, "pilot_pwm")],
-)
+    [
+        (-13.1, "pilot_diode"), (-10.9, "pilot_diode"), (-8.8, "pilot_diode"), (-2.4, "pilot_diode"), (-1.3, "pilot_diode"),
+        (-1.1, "pilot_pwm"), (0.0, "pilot_pwm"), (5.0, "pilot_pwm"),
+    ],
+)  # fmt: skip
 def test_a_low_plateau_that_is_none_is_no_diode_or_no_pwm(low_v: float, fault: str) -> None:
     scene = charging().play(Event("low", low_v))
     assert scene.until(lambda: scene.faults == (fault,), 2.0) == pytest.approx(1.0, abs=0.02)
@@ -419,3 +441,44 @@ def test_each_reason_is_told_where_it_holds(reason: Reason) -> None:
 
 def test_of_a_contactor_that_is_closed_no_reason_is_told() -> None:
     assert charging().machine.against == 0 and charging().machine.blocked_by == ()
+
+
+# --- what a certifier measures with a stop-watch or a voltmeter -----------------------------------------------------------
+
+
+@pytest.mark.parametrize("low_v", [-13.0, -11.0])
+def test_a_low_plateau_at_the_edge_of_its_band_shows_the_diode(low_v: float) -> None:
+    scene = plugged().play(Event("low", low_v), PERMIT, C, 2.0)
+    assert scene.is_closed and scene.faults == ()
+
+
+def test_without_mains_for_half_a_second_the_cable_is_let_go_and_not_before() -> None:
+    scene = plugged(replace(SOCKET, unlocks_without_mains=True)).play(1.0)
+    assert scene.machine.lock.state is LockState.LOCKED
+    scene.play(Event("mains_absent", Level.YES), 0.48, Event("mains_absent", Level.NO), 0.1)
+    assert scene.machine.lock.state is LockState.LOCKED
+    scene.play(Event("mains_absent", Level.YES))
+    unlocks = scene.until(lambda: scene.machine.outputs.motion is Motion.UNLOCK)
+    assert unlocks == pytest.approx(0.5, abs=PERIOD_S / 2)
+
+
+def test_a_permit_that_came_before_the_line_was_seen_is_dropped_where_nobody_is_plugged_in() -> None:
+    """Else the next vehicle would charge on the record of the one that left while nobody looked (rule 5)."""
+    machine, inputs = PilotMachine(SOCKET, 50.0), Inputs(high_v=12.0, mirror=Mirror.OPEN)
+    assert machine.permit_renewed(Permit(1, 16.0, 3, "r1"), 50.0)
+    for tick in range(3):
+        inputs.high_at_s = now = 50.0 + tick * PERIOD_S
+        machine.step(inputs, now)
+    assert machine.plug is PlugState.UNPLUGGED and machine.permit is None
+
+
+@pytest.mark.parametrize("contact", LimitContact)
+def test_the_contact_that_limits_the_station_is_told_as_it_is_read(contact: LimitContact) -> None:
+    scene = plugged()
+    scene.channel.inputs.limit_active = {
+        LimitContact.INACTIVE: Level.NO,
+        LimitContact.ACTIVE: Level.YES,
+        LimitContact.UNREADABLE: Level.UNKNOWN,
+    }[contact]
+    scene.play(PERIOD)
+    assert scene.machine.facts(scene.now).limit_contact is contact
