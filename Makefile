@@ -11,6 +11,7 @@ RIG ?=
 TRACES ?= 100000
 SECONDS ?= 1200
 N ?= 200
+FROM ?= 0
 PASSES ?= 2000000
 EDGES ?= 2000
 FRAMES ?= 1000000
@@ -62,8 +63,8 @@ storm: setup ## Let anything happen to the safety machine for PASSES=2000000 fro
 	@.venv/bin/python -m hil.search.walk --passes $(PASSES) --seed $(SEED)
 	@.venv/bin/python -m tests.safety.random_lives --passes $(PASSES) --seed $(SEED)
 
-mutants: setup ## Plant N=200 small mistakes (N=0: all, SEED=1) in the safety machine: tests must notice; results in build/mutants.json
-	@.venv/bin/python -m hil.mutants --n $(N) --seed $(SEED) --json build/mutants.json
+mutants: setup ## Plant N=200 small mistakes (N=0: all, SEED=1, FROM=0) in the safety machine: tests must notice; results in build/mutants.json
+	@.venv/bin/python -m hil.mutants --n $(N) --seed $(SEED) --from $(FROM) --json build/mutants.json
 
 fuzz: setup ## Throw FRAMES=1000000 frames, good, bad and cut, at every driver and the rig: nothing wrong gets past it
 	@FUZZ_FRAMES=$(FRAMES) $(PYTEST) -n 2 -m fuzz tests/drivers tests/rig

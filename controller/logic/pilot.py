@@ -305,8 +305,7 @@ class PilotMachine:
         self._has_stalled = True
 
     def _drop_permit(self, why: Reason) -> None:
-        if self.permit is not None or why is not Reason.LEASE_EXPIRED:
-            self._no_permit = why
+        self._no_permit = why
         self.permit = None
         self.permit_until_s = float("-inf")
         self.protection.permit_gone()

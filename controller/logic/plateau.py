@@ -36,7 +36,7 @@ HOLD_V: dict[PilotState, tuple[float, float]] = {
     D: (1.2, 4.8),
     E: (-1.3, 1.8),
     F: (-13.3, -10.7),
-    INVALID: (1.0, -1.0),  # nothing keeps it
+    INVALID: (float("inf"), float("-inf")),  # nothing keeps it
 }
 LOW_PLATEAU_V = (-13.0, -11.0)  # with PWM and a diode in the vehicle
 

@@ -1,6 +1,7 @@
 """`python -m hil.mutants --n 200 --seed 1`: plant mistakes in the safety machine and see whether the tests notice.
 
-Exit code 1 when a mutant survives that `explained.toml` does not explain.
+Exit code 1 when a mutant survives that `explained.toml` does not explain. The results are written every 25 mutants, and told with a
+number: a run that was ended goes on with `--from` that number, and another `--json`.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import random
 import sys
 import time
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from hil.mutants.plant import Mutant, mutants_of
@@ -37,23 +38,27 @@ TESTS = (
     "tests/safety/test_random_plant.py",
 )
 EXPLAINED = Path(__file__).with_name("explained.toml")
+EVERY = 25  # mutants between two lines of how it goes, and two writings of the results
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    args = _parser().parse_args(argv)
+    parser = _parser()
+    args = parser.parse_args(argv)
+    if args.skipped < 0:
+        parser.error(f"--from {args.skipped}: must be 0 or more")
     sys.path.insert(0, str(ROOT))
     mutants = [mutant for module in args.module for mutant in mutants_of(module, path_of(module).read_text())]
     chosen = choose(mutants, args.n, args.seed, args.only)
+    left = chosen[args.skipped :]
     preload()
-    print(f"{len(mutants)} mutants in {len(args.module)} modules, {len(chosen)} of them now", flush=True)
+    print(f"{len(mutants)} mutants in {len(args.module)} modules, {len(left)} of them now", flush=True)
     fate, seconds = judge(None, args.tests)
     if fate is not Fate.SURVIVED:
         print(f"the tests fail on the code as it is ({fate}, {seconds:.0f} s): nothing can be said of mutants")
         return 2
     print(f"the tests pass on the code as it is, in {seconds:.1f} s", flush=True)
-    results = run(chosen, args.tests, max(args.limit, 3.0 * seconds), explained())
-    _write(args.json, results, len(mutants))
-    return 1 if _told(results) else 0
+    results = run(left, args.tests, max(args.limit, 3.0 * seconds), explained())
+    return 1 if _told(keep(results, args.json, len(mutants), args.skipped, len(chosen))) else 0
 
 
 def choose(mutants: list[Mutant], n: int, seed: int, only: str) -> list[Mutant]:
@@ -82,26 +87,44 @@ def _literal(pattern: str) -> str:
 
 def run(
     chosen: Sequence[Mutant], tests: Sequence[str], limit_s: float, rows: Sequence[tuple[str, str]]
-) -> list[tuple[Result, str]]:
-    """Judge each, and tell how it goes. Returns results, each with its explanation if it survived and has one."""
-    results: list[tuple[Result, str]] = []
-    began = time.monotonic()
-    for done, mutant in enumerate(chosen, 1):
+) -> Iterator[tuple[Result, str]]:
+    """Judge one after the other, and tell which no test failed on: one that timed out may have survived on a busy machine.
+
+    Yields results, each with its explanation if it survived and has one.
+    """
+    for mutant in chosen:
         fate, seconds = judge(mutant, tests, limit_s)
         text = why(mutant, rows) if fate is Fate.SURVIVED else ""
-        results.append((Result(mutant, fate, seconds), text))
-        if fate is Fate.SURVIVED:
-            print(f"{'explained' if text else 'SURVIVED '} line {mutant.line}: {mutant.id}", flush=True)
-        if done % 25 == 0 or done == len(chosen):
-            survived = sum(result.fate is Fate.SURVIVED for result, _ in results)
-            print(f"{done}/{len(chosen)}: {survived} survived, {time.monotonic() - began:.0f} s", flush=True)
-    return results
+        if fate is not Fate.KILLED:
+            told = "explained" if text else fate.upper()
+            print(f"{told:9} line {mutant.line}: {mutant.id}", flush=True)
+        yield Result(mutant, fate, seconds), text
+
+
+def keep(
+    results: Iterable[tuple[Result, str]], path: Path, of: int, skipped: int, chosen: int
+) -> list[tuple[Result, str]]:
+    """Write the results as they come, and tell how it goes; return them all."""
+    kept: list[tuple[Result, str]] = []
+    began = time.monotonic()
+    for result in results:
+        kept.append(result)
+        if len(kept) % EVERY == 0:
+            _write(path, kept, of)
+            seconds = time.monotonic() - began
+            print(f"{skipped + len(kept)}/{chosen}: {_survived(kept)} survived, {seconds:.0f} s", flush=True)
+    _write(path, kept, of)
+    return kept
+
+
+def _survived(results: Sequence[tuple[Result, str]]) -> int:
+    return sum(result.fate is Fate.SURVIVED for result, _ in results)
 
 
 def _told(results: Sequence[tuple[Result, str]]) -> int:
     """Print the figures; return how many survived without an explanation."""
     fates = [result.fate for result, _ in results]
-    survived = fates.count(Fate.SURVIVED)
+    survived = _survived(results)
     known = sum(bool(text) for _, text in results)
     print(
         f"{len(fates)} mutants: {fates.count(Fate.KILLED)} killed, {fates.count(Fate.TIMED_OUT)} timed out, "
@@ -117,13 +140,23 @@ def _write(path: Path, results: Sequence[tuple[Result, str]], of: int) -> None:
         for r, text in results
     ]
     counts = {fate.value: sum(r.fate is fate for r, _ in results) for fate in Fate}
-    path.write_text(json.dumps({"mutants": of, "run": len(rows), **counts, "results": rows}, indent=1) + "\n")
+    part = path.with_name(f"{path.name}.part")
+    part.write_text(json.dumps({"mutants": of, "run": len(rows), **counts, "results": rows}, indent=1) + "\n")
+    part.replace(path)  # whole, or not at all: the run may be ended while it writes
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m hil.mutants", description=__doc__)
     parser.add_argument("--n", type=int, default=200, help="how many, by chance; 0: all (default 200)")
     parser.add_argument("--seed", type=int, default=1, help="what the sample is drawn from (default 1)")
+    parser.add_argument(
+        "--from",
+        dest="skipped",
+        metavar="N",
+        type=int,
+        default=0,
+        help="leave out the first N of the chosen (default 0)",
+    )
     parser.add_argument("--only", default="", help="only ids that fit this pattern, * standing for anything")
     parser.add_argument("--module", nargs="+", default=MODULES, help="dotted names of the modules to plant mistakes in")
     parser.add_argument("--tests", nargs="+", default=TESTS, help="what must notice them, in this order")

@@ -203,8 +203,8 @@ def _of_member(node: ast.Attribute, owner: str, names: dict[str, list[str]]) -> 
 
 def _of_short_name(node: ast.Name, names: dict[str, list[str]]) -> Iterator[_Found]:
     """Module constants that stand for members (`_U`, `A`, `_OPEN`): each becomes the next of its kind."""
-    for members in names.values():
-        if node.id in members and len(members) > 1:
+    for owner, members in names.items():
+        if owner.startswith("=") and node.id in members and len(members) > 1:
             other = members[(members.index(node.id) + 1) % len(members)]
             yield "member", node.id, other, lambda _, other=other: ast.Name(other, ast.Load())  # type: ignore[misc]
 

@@ -7,8 +7,18 @@ from dataclasses import replace
 import pytest
 
 from controller.logic.contactor import MirrorWatch
-from controller.logic.evse import LockState, PilotOutput, PlugState
-from controller.logic.inputs import Level, Mirror
+from controller.logic.evse import (
+    ContactorState,
+    EvseFacts,
+    LimitContact,
+    LockState,
+    Measurements,
+    Permit,
+    PilotOutput,
+    PilotState,
+    PlugState,
+)
+from controller.logic.inputs import Inputs, Level, Mirror
 from controller.logic.lock import Motion
 from controller.logic.pilot import EvseConfig, Outputs, PilotMachine, Supply
 from controller.logic.reasons import Reason
@@ -64,12 +74,22 @@ def test_a_machine_that_has_made_no_pass_yet_is_due_at_once_and_allows_nothing()
     machine = PilotMachine(SOCKET, 50.0)
     assert machine.deadline() == pytest.approx(50.0 + PERIOD_S)
     assert machine.allowed_a == 0.0 and machine.signalled_a == 0.0
+    assert machine.supply is Supply.UNPROVEN and machine.against == 0 and not machine.diode_seen_good
+
+
+def test_a_machine_that_has_made_no_pass_yet_tells_that_it_knows_nothing() -> None:
+    assert PilotMachine(SOCKET, 50.0, "run").facts(50.0) == EvseFacts(
+        1, "run", 50.0, PilotState.INVALID, PlugState.UNKNOWN, 0, PilotOutput.X1, None, 0.0, None, None,
+        ContactorState.UNKNOWN, LockState.UNLOCKED, None, None,
+    )  # fmt: skip
 
 
 def test_what_a_board_file_does_not_say_is_32_a_in_three_phases_with_a_lock() -> None:
     config = EvseConfig(1)
     assert (config.hardware_max_a, config.phases, config.has_lock, config.cable_a) == (32.0, 3, True, None)
-    assert not (config.has_ventilation or config.has_rcd or config.has_rcd_test)
+    assert not (config.has_ventilation or config.has_rcd or config.has_rcd_test or config.has_temperature)
+    assert not (config.has_phase_sense or config.switches_phases or config.unlocks_without_mains)
+    assert (config.phase_wait_s, config.wake_up, config.rcd_outputs) == (60.0, None, 1)
     assert (config.period_s, config.longest_lease_s) == (0.010, 2.0)
 
 
@@ -269,8 +289,11 @@ def test_a_low_plateau_that_is_not_sampled_under_pwm_is_a_fault_after_a_second(w
 
 @pytest.mark.parametrize(
     ("low_v", "fault"),
-    [(-8.8, "pilot_diode"), (-2.4, "pilot_diode"), (-1.1, "pilot_pwm"), (0.0, "pilot_pwm"), (5.0, "pilot_pwm")],
-)
+    [
+        (-13.1, "pilot_diode"), (-10.9, "pilot_diode"), (-8.8, "pilot_diode"), (-2.4, "pilot_diode"), (-1.3, "pilot_diode"),
+        (-1.1, "pilot_pwm"), (0.0, "pilot_pwm"), (5.0, "pilot_pwm"),
+    ],
+)  # fmt: skip
 def test_a_low_plateau_that_is_none_is_no_diode_or_no_pwm(low_v: float, fault: str) -> None:
     scene = charging().play(Event("low", low_v))
     assert scene.until(lambda: scene.faults == (fault,), 2.0) == pytest.approx(1.0, abs=0.02)
@@ -419,3 +442,169 @@ def test_each_reason_is_told_where_it_holds(reason: Reason) -> None:
 
 def test_of_a_contactor_that_is_closed_no_reason_is_told() -> None:
     assert charging().machine.against == 0 and charging().machine.blocked_by == ()
+
+
+# --- what a certifier measures with a stop-watch or a voltmeter -----------------------------------------------------------
+
+
+@pytest.mark.parametrize("low_v", [-13.0, -11.0])
+def test_a_low_plateau_at_the_edge_of_its_band_shows_the_diode(low_v: float) -> None:
+    scene = plugged().play(Event("low", low_v), PERMIT, C, 2.0)
+    assert scene.is_closed and scene.faults == ()
+
+
+def test_without_mains_for_half_a_second_the_cable_is_let_go_and_not_before() -> None:
+    scene = plugged(replace(SOCKET, unlocks_without_mains=True)).play(1.0)
+    assert scene.machine.lock.state is LockState.LOCKED
+    scene.play(Event("mains_absent", Level.YES), 0.48, Event("mains_absent", Level.NO), 0.1)
+    assert scene.machine.lock.state is LockState.LOCKED
+    scene.play(Event("mains_absent", Level.YES))
+    unlocks = scene.until(lambda: scene.machine.outputs.motion is Motion.UNLOCK)
+    assert unlocks == pytest.approx(0.5, abs=PERIOD_S / 2)
+
+
+def test_a_permit_that_came_before_the_line_was_seen_is_dropped_where_nobody_is_plugged_in() -> None:
+    """Else the next vehicle would charge on the record of the one that left while nobody looked (rule 5)."""
+    machine, inputs = PilotMachine(SOCKET, 50.0), Inputs(high_v=12.0, mirror=Mirror.OPEN)
+    assert machine.permit_renewed(Permit(1, 16.0, 3, "r1"), 50.0)
+    for tick in range(3):
+        inputs.high_at_s = now = 50.0 + tick * PERIOD_S
+        machine.step(inputs, now)
+    assert machine.plug is PlugState.UNPLUGGED and machine.permit is None
+
+
+@pytest.mark.parametrize("contact", LimitContact)
+def test_the_contact_that_limits_the_station_is_told_as_it_is_read(contact: LimitContact) -> None:
+    scene = plugged()
+    scene.channel.inputs.limit_active = {
+        LimitContact.INACTIVE: Level.NO,
+        LimitContact.ACTIVE: Level.YES,
+        LimitContact.UNREADABLE: Level.UNKNOWN,
+    }[contact]
+    scene.play(PERIOD)
+    assert scene.machine.facts(scene.now).limit_contact is contact
+
+
+# --- what the station says -----------------------------------------------------------------------------------------------
+
+
+def test_a_renewal_of_a_vehicle_that_left_is_ignored_until_another_is_plugged_in() -> None:
+    scene = charging().play(Event("line", "A"), 1.0)
+    machine, spent = scene.machine, Permit(1, 16.0, 3, "r1")
+    assert not machine.permit_renewed(spent, scene.now) and machine.permit is None
+    other = replace(spent, charging_record_id="r2")
+    assert machine.permit_renewed(other, scene.now) and machine.permit == other
+    scene = charging().play(Event("line", "A"), 1.0, B, 1.0)
+    assert scene.machine.permit is not None and scene.machine.permit.charging_record_id == "r1"
+
+
+def test_a_permit_may_come_before_the_vehicle_does() -> None:
+    scene = Scene(SOCKET).play(6.0, PERMIT, 10.0, C)
+    scene.until(lambda: scene.is_closed, 2.0)
+
+
+def test_a_renewal_is_worth_a_pass_where_more_than_the_lease_is_new() -> None:
+    machine, permit = plugged().machine, Permit(1, 16.0, 3, "r1")
+    measured = replace(permit, measurements=Measurements((1.0,) * 3, (230.0,) * 3, 0.0))
+    given = (permit, permit, replace(permit, max_current_a=8.0), measured, measured)
+    assert [machine.permit_renewed(each, EPOCH_S + 10.0) for each in given] == [True, False, True, True, True]
+
+
+@pytest.mark.parametrize("lease_s", [0.5, 2.0, 9.0])
+def test_a_lease_lasts_as_long_as_it_says_and_never_longer_than_2_s(lease_s: float) -> None:
+    machine = PilotMachine(SOCKET, 50.0)
+    machine.permit_renewed(Permit(1, 16.0, 3, "r1", lease_s), 50.0)
+    assert machine.permit_until_s == 50.0 + min(lease_s, 2.0)
+    machine.step(Inputs(), 50.0 + min(lease_s, 2.0) - 0.001)
+    assert machine.permit is not None
+    machine.step(Inputs(), 50.0 + min(lease_s, 2.0))
+    assert machine.permit is None
+
+
+@pytest.mark.parametrize(
+    ("ends", "reason", "later"),
+    [
+        (WITHDRAW, Reason.NO_PERMIT, Reason.NO_PERMIT),
+        (Event("lose"), Reason.STATION_LOST, Reason.NO_PERMIT),
+        (Event("hang"), Reason.LEASE_EXPIRED, Reason.LEASE_EXPIRED),
+    ],
+)
+def test_why_there_is_no_permit_is_told_and_is_not_the_station_once_it_is_back(
+    ends: Event, reason: Reason, later: Reason
+) -> None:
+    scene = charging().play(ends, 3.0)
+    assert scene.told(reason)
+    scene.machine.station_returned()
+    scene.play(PERIOD)
+    told = [each for each in (Reason.NO_PERMIT, Reason.STATION_LOST, Reason.LEASE_EXPIRED) if scene.told(each)]
+    assert told == [later]
+
+
+def test_a_start_with_a_vehicle_plugged_in_waits_for_a_permit_and_misses_no_station() -> None:
+    scene = Scene(SOCKET).play(B, 6.0)
+    assert scene.told(Reason.NO_PERMIT) and not scene.told(Reason.STATION_LOST)
+
+
+def test_a_cable_that_was_kept_for_its_owner_is_let_go_when_the_station_dies() -> None:
+    scene = plugged().play(PERMIT, Event("wish", True), Event("line", "A"), 3.0)
+    assert scene.machine.lock.state is LockState.LOCKED
+    scene.play(Event("lose"), 3.0)
+    assert scene.machine.lock.state is LockState.UNLOCKED
+
+
+# --- what a technician resets ---------------------------------------------------------------------------------------------
+
+
+def test_a_reset_of_another_fault_gives_a_jammed_lock_no_further_try() -> None:
+    scene = Scene(SOCKET).play(6.0, Event("bolt", Level.NO), B, 10.0, Event("rcd", Level.YES), Event("rcd", None))
+    assert scene.faults == ("lock_jammed", "rcd_trip")
+    assert scene.machine.fault_reset("rcd_trip")
+    scene.play(PERIOD)
+    assert scene.faults == ("lock_jammed",) and scene.machine.outputs.motion is Motion.REST
+
+
+def test_a_reset_of_a_lock_that_is_not_jammed_gives_it_no_further_try() -> None:
+    scene = Scene(SOCKET).play(6.0, Event("bolt", Level.NO), B)
+    scene.until(lambda: scene.machine.outputs.motion is Motion.LOCK)
+    scene.play(2.0)
+    assert not scene.machine.fault_reset("lock_jammed")
+    assert scene.until(lambda: scene.faults == ("lock_jammed",)) == pytest.approx(5 * 0.6 + 4 * 0.5 - 2.0, abs=0.02)
+
+
+def test_a_failed_self_test_stands_until_it_is_reset_itself_and_is_done_again_then() -> None:
+    scene = Scene(TESTED).play(Event("rcd", Level.NO))
+    scene.until(lambda: scene.faults == ("rcd_self_test",))
+    scene.play(Event("estop", Level.YES))
+    assert not scene.machine.fault_reset("emergency_stop"), "it is still pressed"
+    scene.play(Event("estop", Level.NO), Event("rcd", None), 5.0)
+    assert scene.machine.fault_reset("emergency_stop")
+    scene.play(10.0)
+    assert scene.faults == ("rcd_self_test",) and scene.machine.self_test.has_failed
+    assert scene.machine.fault_reset("rcd_self_test")
+    scene.play(5.0)
+    assert scene.faults == () and scene.machine.self_test.passed_at_s is not None
+
+
+def test_a_broken_invariant_opens_and_latches_until_it_is_reset() -> None:
+    scene = charging()
+    scene.machine.invariant_broken()
+    scene.play(PERIOD)
+    assert not scene.is_closed and scene.machine.outputs.pilot is PilotOutput.F
+    scene.play(60.0)
+    assert scene.faults == ("invariant",) and not scene.is_closed
+    assert scene.machine.fault_reset("invariant") and scene.faults == ()
+
+
+def test_a_loop_that_stalled_opens_and_begins_anew() -> None:
+    scene = charging().play(Event("stall"))
+    assert not scene.is_closed and scene.faults == ("loop_stalled",)
+    scene.play(PERIOD)
+    assert scene.faults == ()
+    assert scene.until(lambda: scene.is_closed) == pytest.approx(30.0, abs=0.1)
+
+
+def test_a_permit_that_ended_leaves_no_lease_behind() -> None:
+    machine = PilotMachine(SOCKET, 50.0)
+    machine.permit_renewed(Permit(1, 16.0, 3, "r1"), 50.0)
+    machine.permit_withdrawn()
+    assert machine.permit_until_s == float("-inf")

@@ -6,13 +6,14 @@ import ast
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from hil.mutants.__main__ import EXPLAINED, MODULES, explained, why
+from hil.mutants.__main__ import EVERY, EXPLAINED, MODULES, explained, keep, why
 from hil.mutants.plant import Mutant, mutants_of, planted
-from hil.mutants.run import ROOT, path_of
+from hil.mutants.run import ROOT, Fate, Result, path_of
 
 SOURCE = '''
 LIMIT_S = 6.0
@@ -59,6 +60,11 @@ def test_a_removed_statement_and_a_swapped_table_target() -> None:
     assert [text.count("pass") for text in planted_texts(source, "statement")] == [1, 1]
 
 
+def test_a_short_name_that_is_called_as_its_member_is_swapped_once() -> None:
+    source = "ONE, TWO = Kind.ONE, Kind.TWO\ndef go():\n    return ONE\n"
+    assert sum("return TWO" in text for text in planted_texts(source, "member")) == 1
+
+
 @pytest.mark.parametrize("module", MODULES)
 def test_every_mutant_of_the_machine_compiles_and_differs(module: str) -> None:
     source = path_of(module).read_text()
@@ -79,6 +85,30 @@ def test_every_explanation_still_explains_something() -> None:
     assert all(len(text) > 20 for _, text in explained())
 
 
+def test_a_run_that_was_ended_has_written_what_it_judged_until_then(tmp_path: Path) -> None:
+    mutants = mutants_of("a.module", SOURCE)
+    out = tmp_path / "mutants.json"
+
+    def ended_after(judged: int) -> Iterator[tuple[Result, str]]:
+        for at in range(judged):
+            yield Result(mutants[at % len(mutants)], Fate.KILLED, 0.1), ""
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        keep(ended_after(EVERY + 3), out, 100, 0, 100)
+    written = json.loads(out.read_text())
+    assert written["run"] == len(written["results"]) == written["killed"] == EVERY
+    assert list(tmp_path.iterdir()) == [out]
+
+
+def test_a_run_goes_on_after_the_number_that_the_ended_one_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mutant = mutants_of("a.module", SOURCE)[0]
+    keep([(Result(mutant, Fate.KILLED, 0.1), "")] * EVERY, tmp_path / "mutants.json", 100, 50, 90)
+    assert capsys.readouterr().out.startswith(f"{50 + EVERY}/90: 0 survived")
+
+
 # Mistakes that must be noticed, and one that must not: rounding half a picoampere up or down is the same.
 PLANTED = (
     ("controller.logic.duty", "duty:LEAST_A:constant:6.0->9.0#1", "killed"),
@@ -91,22 +121,24 @@ PLANTED = (
 @pytest.mark.parametrize(("module", "pattern", "fate"), PLANTED)
 def test_planted_mistakes_are_noticed_by_the_tests(module: str, pattern: str, fate: str, tmp_path: Path) -> None:
     out = tmp_path / "mutants.json"
-    command = [
-        sys.executable,
-        "-m",
-        "hil.mutants",
-        "--module",
-        module,
-        "--only",
-        pattern,
-        "--n",
-        "0",
-        "--json",
-        str(out),
-    ]
-    command += ["--tests", "tests/logic_safety/test_duty.py"]
-    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    result = _run_tool("--module", module, "--only", pattern, "--n", "0", "--json", str(out))
     rows = json.loads(out.read_text())["results"]
     assert [row["fate"] for row in rows] == [fate], result.stdout
     told = fate == "survived" and not rows[0]["explained"]
     assert result.returncode == told and "the tests pass on the code as it is" in result.stdout
+
+
+@pytest.mark.wire
+def test_from_leaves_out_as_many_of_the_chosen(tmp_path: Path) -> None:
+    out = tmp_path / "mutants.json"
+    options = ("--module", "controller.logic.duty", "--only", "duty:LEAST_A:*", "--n", "0", "--json", str(out))
+    result = _run_tool(*options, "--from", "1")
+    ids = [row["id"] for row in json.loads(out.read_text())["results"]]
+    assert ids == ["duty:LEAST_A:constant:6.0->3.0#1"] and result.returncode == 0, result.stdout
+    refused = _run_tool(*options, "--from", "-1")
+    assert refused.returncode == 2 and "--from -1: must be 0 or more" in refused.stderr
+
+
+def _run_tool(*options: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "hil.mutants", *options, "--tests", "tests/logic_safety/test_duty.py"]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)

@@ -211,6 +211,40 @@ def test_a_mirror_that_bounces_for_less_is_none() -> None:
     assert not watch.is_welded
 
 
+def test_a_start_knows_nothing_of_the_contactor_until_the_mirror_proved_it_open() -> None:
+    watch = MirrorWatch(0.0)
+    seen = []
+    for at_s in (0.0, 0.01, 0.019, 0.02):
+        watch.observed(Mirror.OPEN, at_s)
+        seen.append(watch.state)
+    assert seen == [ContactorState.UNKNOWN] * 3 + [ContactorState.OPEN]
+
+
+def test_a_contactor_that_stuck_open_is_not_opening_when_its_command_goes() -> None:
+    watch = MirrorWatch(0.0)
+    now = _watch(watch, Mirror.OPEN, 0.0, 1.0)
+    watch.commanded(True, now)
+    now = _watch(watch, Mirror.OPEN, now, 0.4)
+    assert watch.is_stuck_open and watch.state is ContactorState.STUCK_OPEN
+    watch.commanded(False, now)
+    watch.observed(Mirror.OPEN, now + 0.01)
+    assert watch.state is ContactorState.STUCK_OPEN
+    watch.observed(Mirror.OPEN, now + 0.02)
+    assert watch.state is ContactorState.OPEN
+
+
+def test_a_contactor_that_dropped_is_due_again_when_it_counts_as_stuck_open() -> None:
+    watch = MirrorWatch(0.0)
+    watch.commanded(True, 0.0)
+    watch.observed(Mirror.CLOSED, 1.0)
+    watch.observed(Mirror.OPEN, 2.0)
+    assert watch.deadline(2.0) == pytest.approx(2.02)
+    watch.observed(Mirror.OPEN, 2.02)
+    assert watch.is_dropped and watch.deadline(2.02) == pytest.approx(2.25)
+    watch.observed(Mirror.OPEN, 2.25)
+    assert watch.is_stuck_open
+
+
 # --- RCD self-test ------------------------------------------------------------------------------------------------------
 
 

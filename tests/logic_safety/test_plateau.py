@@ -59,8 +59,9 @@ def test_a_state_is_kept_in_its_wider_band_and_left_beyond_it(state: PilotState)
 )
 def test_a_state_is_left_03_v_beyond_the_middle_between_two_bands(state: str, low: float, high: float) -> None:
     """10.5 / 7.5 / 4.5 / 1.5 V; beyond the outer bands the same distance."""
-    for inside, outside in ((low + 0.001, low - 0.001), (high - 0.001, high + 0.001)):
+    for inside, limit, outside in ((low + 0.001, low, low - 0.001), (high - 0.001, high, high + 0.001)):
         assert Line(state).hold(inside, 5.0) == PilotState(state)
+        assert Line(state).hold(limit, 5.0) != PilotState(state)
         assert Line(state).hold(outside, 5.0) != PilotState(state)
 
 
@@ -123,12 +124,20 @@ def test_a_single_wild_sample_changes_nothing() -> None:
         assert line.hold(6.0, 0.05) is PilotState.C
 
 
+def test_a_single_wild_sample_changes_nothing_also_right_after_the_state_was_confirmed() -> None:
+    line = Line("B")
+    assert line.hold(6.0, 0.50) is PilotState.B
+    assert line.hold(6.0, 0.01) is PilotState.C
+    assert line.hold(12.0, 0.01) is PilotState.C
+
+
 def test_a_sample_older_than_150_ms_is_invalid_at_once_and_recovers() -> None:
     line = Line("C")
     line.plateau.sampled(6.0, line.now, line.now + 0.150)
     assert line.plateau.state is PilotState.C
     line.plateau.sampled(6.0, line.now, line.now + 0.151)
     assert line.plateau.state is PilotState.INVALID and line.plateau.is_stale
+    assert line.plateau.deadline(line.now, line.now + 0.151) is None, "until a sample comes nothing changes any more"
     line.now += 0.5
     line.hold(9.0, 0.12)
     assert line.plateau.state is PilotState.B and not line.plateau.is_stale
@@ -142,6 +151,25 @@ def test_blinded_nothing_is_inferred_until_new_samples_confirm() -> None:
     assert line.plateau.is_blind
     line.hold(12.0, 0.02)
     assert line.plateau.state is PilotState.A and not line.plateau.is_blind
+
+
+@pytest.mark.parametrize("is_stale", [False, True])
+def test_blinded_nothing_is_left_of_what_was_seen_before(is_stale: bool) -> None:
+    """Else a sense that stops while F is shown would be a fault at once, by the age of a state that is no longer known."""
+    line = Line("C")
+    if is_stale:
+        line.plateau.sampled(6.0, line.now, line.now + 0.2)
+    line.plateau.blind(line.now + 0.32)
+    assert (line.plateau.is_stale, line.plateau.is_steady) == (False, False)
+    assert line.plateau.since_s == line.plateau.held_since_s == line.now + 0.32
+
+
+def test_blinded_a_reading_from_before_is_no_first_one_of_two() -> None:
+    line = Line("C")
+    line.hold(12.0, 0.01)
+    line.plateau.blind(line.now)
+    assert line.hold(12.0, 0.01) is PilotState.INVALID and line.plateau.is_blind
+    assert line.hold(12.0, 0.01) is PilotState.A
 
 
 @given(st.lists(st.tuples(st.floats(-20.0, 20.0), st.integers(1, 60)), max_size=30))
@@ -177,6 +205,40 @@ def test_one_reading_of_a_vehicle_that_left_counts_when_no_second_one_comes(befo
     assert due is not None and due <= left + 0.050
     line.plateau.sampled(V[seen], left, due)
     assert line.plateau.state == PilotState(seen)
+
+
+@pytest.mark.parametrize(("before", "seen"), [("A", "B"), ("invalid", "B"), ("invalid", "A"), ("B", "C")])
+def test_one_reading_of_anything_else_is_never_believed(before: str, seen: str) -> None:
+    """Only what opens is: nobody is plugged in by a single reading."""
+    line = Line(before)
+    line.hold(V[seen], 0.01)
+    line.plateau.sampled(V[seen], line.now, line.now + 0.149)
+    assert line.plateau.state == PilotState(before)
+
+
+def test_readings_that_agree_on_nothing_and_end_with_a_need_one_more_of_it() -> None:
+    line = Line("invalid")
+    line.hold(V["D"], 0.40)
+    line.hold(V["C"], 0.30)
+    assert line.hold(V["A"], 0.01) is PilotState.INVALID  # 700 ms that agreed on nothing
+    assert line.hold(V["A"], 0.01) is PilotState.A
+
+
+def test_a_pilot_that_turns_from_unusable_to_unread_is_unusable_since_before() -> None:
+    line = Line("B")
+    line.hold(V["invalid"], 1.0)
+    since_s = line.plateau.since_s
+    line.plateau.sampled(V["invalid"], line.now, line.now + 0.2)
+    assert line.plateau.is_stale and line.plateau.since_s == since_s == pytest.approx(11.01)
+
+
+@pytest.mark.parametrize("state", PilotState)
+def test_every_state_but_an_invalid_one_is_steady_from_its_confirmation_on(state: PilotState) -> None:
+    line = Line("E" if state is not PilotState.E else "F")
+    while line.plateau.state is not state:
+        line.hold(V[state.value], 0.01)
+    assert line.plateau.is_steady is (state is not PilotState.INVALID)
+    assert line.plateau.held_since_s == line.plateau.since_s
 
 
 def test_readings_that_agree_on_nothing_begin_anew_with_the_last_of_them() -> None:
