@@ -267,11 +267,11 @@ class _Lives:
 
     def _close(self, world: SimWorld) -> None:
         outcome, books = self._outcome, self._books
+        outcome.stored_bytes = world.database.stat().st_size
         problems = [*books.close(), *self._overgrown()]
         outcome.transactions, outcome.messages, outcome.compared = books.transactions, books.messages, books.compared
         outcome.energy_kwh = round(books.energy_wh / 1000, 3)
         outcome.boots = len(world.store_or_fail.boots())
-        outcome.stored_bytes = world.database.stat().st_size
         if problems:
             raise AssertionError("\n".join(problems))
 

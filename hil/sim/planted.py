@@ -117,6 +117,18 @@ def _opens_late(patch: Patch) -> None:
     patch(plateau, "SECOND_READING_S", 1.0)
 
 
+def _hoards(patch: Patch) -> None:
+    """Something stays in the database with every message."""
+    delivered = Queue.delivered
+
+    def wrong(self: Queue, *positions: int, **how: Any) -> None:
+        delivered(self, *positions, **how)
+        with self._db.change(lazy=True) as connection:
+            connection.execute("INSERT INTO meta VALUES (hex(randomblob(8)), hex(zeroblob(20000)))")
+
+    patch(Queue, "delivered", wrong)
+
+
 PLANTED: tuple[Planted, ...] = (
     Planted("bills too much", _bills_too_much, r"billed \S+ Wh, \S+ Wh flowed", seed=1),
     Planted("bills too little", _bills_too_little, r"billed only \S+ Wh|flowed between", seed=1),
@@ -135,6 +147,7 @@ PLANTED: tuple[Planted, ...] = (
     ),
     Planted("forgets open transactions", _forgets_open_transactions, r"is open", seed=2),
     Planted("numbers every message 0", _numbers_anew, r"seq|never came|duplicate", seed=1),
+    Planted("hoards", _hoards, r"the database has \d+ bytes", seed=1),
     Planted("opens late", _opens_late, r"contact closed|invariant|6:", seed=1),
 )
 

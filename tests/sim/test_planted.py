@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from hil.sim.lives import Play, live
@@ -23,3 +25,9 @@ def test_what_was_planted_is_gone_afterwards() -> None:
 
 def test_each_was_caught_in_a_seed_of_its_own_words() -> None:
     assert len({each.name for each in PLANTED}) == len(PLANTED) and all(each.seed and each.by for each in PLANTED)
+
+
+def test_the_page_lists_each_with_its_seed() -> None:
+    page = (Path(__file__).parents[2] / "docs/simulation.md").read_text()
+    rows = [f"| {each.name} | {each.seed} ({each.ocpp}) |" for each in PLANTED]
+    assert [line for line in page.splitlines() if line.endswith(("(1.6) |", "(2.0.1) |"))] == rows

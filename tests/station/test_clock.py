@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 
 import pytest
@@ -22,10 +22,10 @@ def test_nobody_vouches_for_a_machine_without_a_clock_chip_until_it_is_synchroni
 
 
 @pytest.mark.parametrize(
-    ("ahead_s", "trusted"), [(0, True), (1, True), (-3600, False), (3600, False), (-time.time(), False)]
+    ("ahead_s", "trusted"), [(0, True), (1, True), (-3600, False), (3600, False), (-1_700_000_000, False)]
 )
 def test_a_clock_chip_vouches_where_the_system_has_its_time(tmp_path: Path, ahead_s: float, trusted: bool) -> None:
-    """The last one has no battery: it began at 1970, and the system at the time it had written down."""
+    """The last one has no battery: it began at 1970 some years ago, and the system at the time it had written down."""
     rtc = tmp_path / "since_epoch"
     rtc.write_text(f"{int(time.time() + ahead_s)}\n")
     assert quality(rtc) is (ClockQuality.TRUSTED if trusted else ClockQuality.UNTRUSTED)
@@ -43,3 +43,20 @@ def test_what_a_csms_told_runs_on_with_the_monotonic_clock(tmp_path: Path) -> No
     clock.set_wall(told)
     now = clock.now()
     assert now.quality is ClockQuality.TRUSTED and timedelta() <= now.wall - told < timedelta(seconds=5)
+
+
+def test_a_clock_that_a_csms_agreed_with_goes_on_whoever_steps_the_system_s(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Stepped(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> datetime:
+            return datetime.now(tz) + timedelta(days=3650)
+
+    clock = SystemClock(lambda: True, tmp_path / "none")
+    clock.keep_wall()
+    before = clock.now()
+    monkeypatch.setattr("controller.clock.datetime", Stepped)
+    after = clock.now()
+    assert (after.wall - before.wall).total_seconds() == pytest.approx(after.monotonic_s - before.monotonic_s, abs=0.01)
+    assert after.quality is ClockQuality.TRUSTED
