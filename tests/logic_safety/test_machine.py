@@ -608,3 +608,19 @@ def test_a_permit_that_ended_leaves_no_lease_behind() -> None:
     machine.permit_renewed(Permit(1, 16.0, 3, "r1"), 50.0)
     machine.permit_withdrawn()
     assert machine.permit_until_s == float("-inf")
+
+
+def test_a_contactor_that_never_closed_broke_no_load() -> None:
+    scene = plugged().play(Event("mirror", Mirror.OPEN), PERMIT, C)
+    scene.until(lambda: scene.machine.supply is Supply.CLOSING)
+    took = scene.until(lambda: scene.faults == ("contactor_stuck_open",))
+    assert took == pytest.approx(0.100 + 0.250, abs=0.015)
+    assert (scene.machine.cycles, scene.machine.under_load_opens) == (1, 0)
+
+
+@pytest.mark.parametrize("line", ["C", "D"])
+def test_a_break_while_the_vehicle_asks_is_one_under_load(line: str) -> None:
+    scene = plugged(replace(SOCKET, has_ventilation=True)).play(PERMIT, Event("line", line), 2.0)
+    assert scene.is_closed
+    scene.play(Event("estop", Level.YES))
+    assert not scene.is_closed and scene.machine.under_load_opens == 1
