@@ -43,6 +43,7 @@ _log = logging.getLogger(__name__)
 REOPEN_READER_S = 2.0
 SAFETY_WITHIN_S = 10.0  # both processes start together: only a later absence is a fault
 _OBEYED = ("txctrlr.", "authctrlr.", "authcachectrlr.", "ocppcommctrlr.", "smartchargingctrlr.")
+_FLUSH_EARLY_S = 1.0
 _ALIGNED_EARLY = timedelta(milliseconds=1)  # a clock-aligned moment may be met this much before its time
 _METERED = ("sampleddatactrlr.", "aligneddatactrlr.")
 ORDERLY = "stopped_orderly"
@@ -555,6 +556,7 @@ class Core:
         look now and then for room in the store; miss the safety process that never came.
         """
         limits, look_s = self.store.limits, self.clock.monotonic()
+        note_every_s = max(limits.flush_every_s, 2 * _FLUSH_EARLY_S)
         note_s: float | None = None
         self.store.on_waiting(self._cares.set)
         while True:
@@ -563,9 +565,9 @@ class Core:
             if not any(runner.session.billed is not None for runner in self.runners.values()):
                 note_s = None
             elif note_s is None:
-                note_s = now + limits.flush_every_s
-            if _is_past(self.store.flush_due_s, now) or _is_past(note_s, now):
-                note_s = now + limits.flush_every_s
+                note_s = now + note_every_s
+            if _is_past(self._flush_by_s, now) or _is_past(note_s, now):
+                note_s = now + note_every_s
                 self._note_registers()
                 try:
                     self.store.flush()
@@ -581,11 +583,17 @@ class Core:
             if _is_past(self._safety_due_s, now):
                 self._safety_due_s = None
                 self._safety_missing(True)
-            times = (look_s, note_s, self.store.flush_due_s, self._safety_due_s)
+            times = (look_s, note_s, self._flush_by_s, self._safety_due_s)
             due = min(time for time in times if time is not None)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(max(0.0, due - self.clock.monotonic())):
                     await self._cares.wait()
+
+    @property
+    def _flush_by_s(self) -> float | None:
+        """When what waits is flushed here: before the next change that finds it overdue flushes it without the registers."""
+        due = self.store.flush_due_s
+        return due - _FLUSH_EARLY_S if due is not None else None
 
     def _forget_oldest(self) -> None:
         try:
