@@ -76,9 +76,9 @@ def test_implied_polls_and_renewals_tell_the_csms_the_same(version: str) -> None
     """Message for message over random lives: only a poll's phase apart in time, and what flows meanwhile in energy."""
     heard: dict[bool, list[Frame]] = {True: [], False: []}
     for implies, frames in heard.items():
-        outcome = live(Play(2, version, 7), implies=implies, on_frame=frames.append)
+        outcome = live(Play(2, version, 4), implies=implies, on_frame=frames.append)
         assert outcome.wrong == []
-    assert len(heard[True]) > 200
+    assert len(heard[True]) > 100
     for implied, literal in zip(heard[True], heard[False], strict=True):
         assert abs(implied.at_s - literal.at_s) < 2
         here, there = parse(implied.text), parse(literal.text)
