@@ -215,10 +215,12 @@ def test_a_mirror_proves_an_open_contactor_by_two_readings() -> None:
 def test_f_is_shown_for_300_ms_and_nothing_else_is_concluded_from_it() -> None:
     scene = charging().play(Event("estop", Level.YES))
     assert scene.machine.outputs.pilot is PilotOutput.F
+    assert scene.machine.facts(scene.now).pilot is PilotState.INVALID, "F is our own: of the vehicle nothing is seen"
     assert scene.until(lambda: scene.machine.outputs.pilot is PilotOutput.X1) == pytest.approx(0.300, abs=PERIOD_S / 2)
     for _ in range(100):
         scene.play(PERIOD)
         assert scene.faults == ("emergency_stop",) and scene.machine.supply is Supply.FAULTED
+        assert not scene.told(Reason.WAKING)
 
 
 @pytest.mark.parametrize("line", ["B", "C", "D"])
