@@ -391,9 +391,7 @@ class PilotMachine:
         self._pwm_since = now
         self._raised_at = now
         self.diode_seen_good = False  # rule 4
-        self._low_bad_at = self._duty_bad_at = None
         self._has_asked = False
-        self.outputs.duty_pct = None
         if self._phases_latched is None and self.permit is not None:
             self._phases_latched = min(self.permit.phases, self.config.phases)
 
