@@ -385,16 +385,13 @@ class PilotMachine:
             self._awake_at = now + AFTER_WAKING_S if left is Supply.WAKING else self._awake_at
         if target in PULSING and left not in PULSING:
             self._begin_pwm(now)
-        if target is not Supply.IDLE and self.self_test.is_running:
-            self.self_test.disturb()
+        self.self_test.disturb()  # one that runs has begun in the state that is left, or is disturbed already
 
     def _begin_pwm(self, now: float) -> None:
         self._pwm_since = now
         self._raised_at = now
         self.diode_seen_good = False  # rule 4
-        self._low_bad_at = self._duty_bad_at = None
         self._has_asked = False
-        self.outputs.duty_pct = None
         if self._phases_latched is None and self.permit is not None:
             self._phases_latched = min(self.permit.phases, self.config.phases)
 

@@ -71,7 +71,7 @@ class SelfTest:
         self.has_failed = False
 
     def disturb(self) -> None:
-        """Something else happened meanwhile: go on to the end, so that its trip stays its own, and draw no conclusion."""
+        """Something else happened meanwhile: a test that runs goes on to its end, so that its trip stays its own, and proves nothing."""
         self._is_disturbed = True
 
     def run(self, tripped: Level, error: Level, now: float, partly: Level = Level.NO) -> None:

@@ -215,10 +215,12 @@ def test_a_mirror_proves_an_open_contactor_by_two_readings() -> None:
 def test_f_is_shown_for_300_ms_and_nothing_else_is_concluded_from_it() -> None:
     scene = charging().play(Event("estop", Level.YES))
     assert scene.machine.outputs.pilot is PilotOutput.F
+    assert scene.machine.facts(scene.now).pilot is PilotState.INVALID, "F is our own: of the vehicle nothing is seen"
     assert scene.until(lambda: scene.machine.outputs.pilot is PilotOutput.X1) == pytest.approx(0.300, abs=PERIOD_S / 2)
     for _ in range(100):
         scene.play(PERIOD)
         assert scene.faults == ("emergency_stop",) and scene.machine.supply is Supply.FAULTED
+        assert not scene.told(Reason.WAKING)
 
 
 @pytest.mark.parametrize("line", ["B", "C", "D"])
@@ -624,3 +626,21 @@ def test_a_break_while_the_vehicle_asks_is_one_under_load(line: str) -> None:
     assert scene.is_closed
     scene.play(Event("estop", Level.YES))
     assert not scene.is_closed and scene.machine.under_load_opens == 1
+
+
+def test_a_vehicle_that_asked_is_woken_only_once_it_sleeps_under_a_new_pwm() -> None:
+    scene = charging(replace(SOCKET, wake_up=PilotOutput.E)).play(B, 60.0)
+    assert scene.machine.outputs.pilot is PilotOutput.X2
+    scene.play(WITHDRAW, 10.0, PERMIT)
+    scene.until(lambda: scene.machine.outputs.pilot is PilotOutput.X2)
+    slept = scene.until(lambda: scene.machine.outputs.pilot is PilotOutput.E)
+    assert slept == pytest.approx(30.0, abs=PERIOD_S / 2)
+
+
+def test_phases_stand_for_a_vehicle_whatever_a_later_permit_says_where_the_board_does_not_switch_under_way() -> None:
+    scene = charging().play(WITHDRAW, B, 10.0, Event("permit", (16.0, "r1", 1)), C)
+    scene.until(lambda: scene.is_closed)
+    assert scene.machine.cycles == 2 and scene.machine.outputs.phases == 3
+    scene.play(Event("line", "A"), 10.0, B, 1.0, C)
+    scene.until(lambda: scene.is_closed)
+    assert scene.machine.outputs.phases == 1
