@@ -53,15 +53,15 @@ class Books:
                     self._compare(ours, their)
                     world.csms.forget(their)
         self._look_between()
-        world.witness.forget_before(world.now - max(2 * _SETTLED_AFTER_S, self._longest_open_s() + CLOCK_S))
+        world.witness.forget_before(world.now - max(2 * _SETTLED_AFTER_S, self._longest_open_s(world.store) + CLOCK_S))
         facts = world.csms.station(IDENTITY).facts
         facts.meter_values.clear()
         facts.seen.clear()
 
-    def _longest_open_s(self) -> float:
-        """Return how long ago the oldest of those began that are still to be compared."""
-        now = self._world.clock.true_wall()
-        return max(((now - their.started_at).total_seconds() for their in self._theirs()), default=0.0)
+    def _longest_open_s(self, store: Store) -> float:
+        """Return how long ago the oldest of those began that are still to be compared; what only the CSMS has open is a doubled start."""
+        known = [their.started_at for their in self._theirs() if self._ours(store, their) is not None]
+        return (self._world.clock.true_wall() - min(known)).total_seconds() if known else 0.0
 
     def close(self) -> list[str]:
         """Check everything that is not settled and return all problems. Ask when all is delivered."""

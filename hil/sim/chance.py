@@ -12,7 +12,7 @@ T = TypeVar("T")
 
 YEAR_S = 365.25 * 86400.0
 VISITS_A_YEAR = 1500  # of both EVSEs together
-_STAY_S = 3000.0  # what a visit takes, about
+_STAY_S = 4200.0  # what a visit takes, about
 
 
 class Dice:
@@ -46,13 +46,14 @@ class Dice:
 class Pace:
     """How dense a simulated life is. sparser: by how much longer it is from one trouble or whim to the next. visits_a_year: at each
     EVSE, by chance; 0: the next visitor comes soon after the last. samples_s: TxUpdatedInterval; 0: by chance, and other values too.
-    heartbeats_s: what the CSMS asks for.
+    heartbeats_s: what the CSMS asks for. stays_s: how long who comes to charge stays, at least.
     """
 
     sparser: float = 1.0
     visits_a_year: float = 0.0
     samples_s: int = 0
     heartbeats_s: int = 300
+    stays_s: float = 30.0
 
     def until_visit(self, dice: Dice) -> float:
         """Return how long, in seconds, an EVSE stands empty."""
@@ -69,4 +70,4 @@ CROWDED = Pace()
 
 def calendar(samples_s: int) -> Pace:
     """Return the pace of ordinary years, with a meter sample every `samples_s` while charging."""
-    return Pace(20.0, VISITS_A_YEAR / 2, samples_s, 3600)
+    return Pace(20.0, VISITS_A_YEAR / 2, samples_s, 3600, 300.0)

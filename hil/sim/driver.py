@@ -185,7 +185,7 @@ class Driver:
     # --- staying
 
     async def _stay(self) -> None:
-        until = self._world.now + self._dice.lasting(30, 4 * 3600)
+        until = self._world.now + self._dice.lasting(self._pace.stays_s, 4 * 3600)
         while self._world.now < until:
             await self._world.sleep(min(self._dice.lasting(10, 3600), until - self._world.now + 0.001))
             match self._dice.weighed(_ACTS):
