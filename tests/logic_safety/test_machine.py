@@ -644,3 +644,22 @@ def test_phases_stand_for_a_vehicle_whatever_a_later_permit_says_where_the_board
     scene.play(Event("line", "A"), 10.0, B, 1.0, C)
     scene.until(lambda: scene.is_closed)
     assert scene.machine.outputs.phases == 1
+
+
+@pytest.mark.parametrize(("wake_up", "line"), [(None, "B"), (PilotOutput.E, "D")])
+def test_nobody_is_woken_where_the_board_does_not_say_so_or_who_waits_for_ventilation(
+    wake_up: PilotOutput | None, line: str
+) -> None:
+    scene = plugged(replace(SOCKET, wake_up=wake_up)).play(PERMIT, Event("line", line), 29.0)
+    for _ in range(500):
+        scene.play(PERIOD)
+        assert scene.machine.supply is Supply.OFFERING and scene.machine.outputs.pilot is PilotOutput.X2
+
+
+def test_a_sense_that_stops_while_f_is_shown_is_told_once_the_line_should_be_seen_again() -> None:
+    scene = charging().play(Event("estop", Level.YES), Event("sense", False))
+    while scene.machine.outputs.pilot is PilotOutput.F:
+        assert scene.faults == ("emergency_stop",)
+        scene.play(PERIOD)
+    scene.play(0.5)
+    assert scene.faults == ("emergency_stop", "pilot_unread")
